@@ -1,0 +1,55 @@
+# `make run` sets everything up and runs the main job; `make test` sets everything up and passes the tests.
+# Needs Python 3.11 or later, git and the package registries; uv is installed into .tools if it is missing.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+export UV_PYTHON_DOWNLOADS := never
+export ORT_DISABLE_TELEMETRY := 1
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN := $(UV) run --no-sync
+MODEL := packages/holdfast-minilm/src/holdfast_minilm/model.onnx
+
+.PHONY: run test check bench nightly wheels setup format clean
+
+run: setup ## Set up and run the main job.
+	$(RUN) holdfast demo
+
+test: setup check ## Set up and run every test.
+	$(RUN) pytest -q
+
+check: setup ## The fast gate: format, lint, types, import rules, sizes, public names, fast tests, executed docs.
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) pyright --warnings
+	$(RUN) lint-imports --no-cache
+	$(RUN) python tools/size_gate.py
+	$(RUN) python tools/repository_gate.py
+	$(RUN) pytest -q -m "not slow" tests/gate tests/core tests/laws tests/docs
+
+bench: setup ## Print every figure with its bound.
+	$(RUN) python -m bench.figures
+	$(RUN) python -m bench.recall
+
+nightly: setup ## The long campaigns.
+	HOLDFAST_CAMPAIGN=nightly $(RUN) pytest -q
+	$(RUN) python -m bench.kill --rounds 200
+
+wheels: setup ## Build both distributions into dist/.
+	$(UV) build --all-packages --out-dir dist
+
+setup: .venv/ready $(MODEL)
+
+.venv/ready: pyproject.toml uv.lock packages/holdfast-minilm/pyproject.toml
+	@command -v $(UV) >/dev/null 2>&1 || { $(PYTHON) -m venv .tools && .tools/bin/python -m pip install --quiet uv; }
+	$(UV) sync --quiet --frozen
+	touch .venv/ready
+
+$(MODEL): packages/holdfast-minilm/build_model.py | .venv/ready
+	$(RUN) python packages/holdfast-minilm/build_model.py
+
+format: setup ## Format and mend what can be mended.
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+clean:
+	rm -rf .venv .tools dist build

@@ -1,0 +1,55 @@
+"""Holdfast: the memory an AI agent can rely on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from holdfast.model.recollection import Hit, Recollection
+from holdfast.model.records import CATEGORIES, Kind, Origin, Record, Role, Trust
+from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport, Stats, Turn
+
+if TYPE_CHECKING:
+    from holdfast.aio import AsyncMemory, AsyncSession
+    from holdfast.memory import Memory, Session
+
+__version__ = "0.1.0"
+_LAZY = {
+    "AsyncMemory": "holdfast.aio",
+    "AsyncSession": "holdfast.aio",
+    "Memory": "holdfast.memory",
+    "Session": "holdfast.memory",
+}
+
+__all__ = [
+    "CATEGORIES",
+    "AsyncMemory",
+    "AsyncSession",
+    "ForgetReceipt",
+    "HistoryEntry",
+    "Hit",
+    "ImportReport",
+    "Kind",
+    "Memory",
+    "Origin",
+    "Recollection",
+    "Record",
+    "Role",
+    "Session",
+    "Stats",
+    "Trust",
+    "Turn",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # numpy and SQLite load when memory is first used, so that importing the package stays cheap.
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'holdfast' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""SQLite through apsw: one space in one file."""

@@ -1,0 +1,143 @@
+"""Opening SQLite the one way Holdfast uses it, and turning its errors into ours."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from holdfast.errors import Damaged, NewerSchema, NotASpace, StoreBusy, StoreError, StoreFull, StoreReadOnly
+
+APPLICATION_ID = 0x48464153
+"""``HFAS`` in the file's header (PRAGMA application_id): a Holdfast space."""
+PAGE_BYTES = 8192
+BUSY_MS = 30_000
+CACHE_KIB = 8_192
+_WAL_FORMAT = 2
+"""Byte 18 of a database in WAL mode."""
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Raise SQLite's errors as Holdfast's, naming the file."""
+    try:
+        yield
+    except apsw.BusyError as error:
+        raise StoreBusy(
+            f"{path} stayed locked by another process for {BUSY_MS // 1000} s. Nothing was written; try again."
+        ) from error
+    except apsw.FullError as error:
+        raise StoreFull(
+            f"The disk of {path} is full. Nothing of this change was written; what was acknowledged before is kept. "
+            "Free some space and try again."
+        ) from error
+    except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError) as error:
+        raise StoreReadOnly(f"{path} cannot be written here ({error}). Nothing was written.") from error
+    except apsw.NotADBError as error:
+        raise NotASpace(f"{path} is not a Holdfast space. It was not changed.") from error
+    except apsw.CorruptError as error:
+        raise Damaged(
+            f"{path} is damaged: {error}. Run `holdfast check` on it and keep a copy before anything else."
+        ) from error
+    except apsw.CantOpenError as error:
+        raise StoreError(f"{path} cannot be opened ({error}); check that its folder exists and may be used.") from error
+    except apsw.IOError as error:
+        raise StoreError(
+            f"Reading or writing {path} failed ({error}). Nothing of this change was written; "
+            "what was acknowledged before is kept."
+        ) from error
+
+
+def inspect_header(path: Path) -> bool:
+    """Whether the file is a space already; False for a missing or empty one.
+
+    Raises:
+        NotASpace: it is some other file.
+        Damaged: it is shorter than its own header says.
+        StoreReadOnly: it may not be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except FileNotFoundError:
+        return False
+    except IsADirectoryError:
+        raise NotASpace(f"{path} is a folder; expected a file such as {path / 'memory.db'}.") from None
+    except PermissionError as error:
+        raise StoreReadOnly(f"{path} may not be read ({error.strerror}).") from None
+    if not head:
+        return False
+    if len(head) < 100 or not head.startswith(b"SQLite format 3\x00"):
+        raise NotASpace(f"{path} is not a Holdfast space. It was not changed.")
+    (page_bytes,) = struct.unpack(">H", head[16:18])
+    page_bytes = 65_536 if page_bytes == 1 else page_bytes
+    (pages,) = struct.unpack(">I", head[28:32])
+    (application,) = struct.unpack(">I", head[68:72])
+    wal = path.with_name(path.name + "-wal")
+    has_wal = wal.exists() and wal.stat().st_size > 0
+    if application != APPLICATION_ID:
+        (cookie,) = struct.unpack(">I", head[40:44])
+        # A process that died while it made a space leaves an empty database, or one whose first tables are in its log.
+        if application != 0 or cookie != 0 or head[18] != _WAL_FORMAT:
+            raise _foreign(path)
+    size = path.stat().st_size
+    if not has_wal and pages * page_bytes > size:
+        raise Damaged(
+            f"{path} is cut short: {size:,} bytes where {pages * page_bytes:,} belong. It was not changed; "
+            "restore it from a backup, or copy it and run `holdfast check` on the copy."
+        )
+    return True
+
+
+def connect(path: str, *, writable: bool) -> apsw.Connection:
+    """A connection with Holdfast's settings; the file must be a space or, if writable, new.
+
+    ``synchronous=FULL`` because NORMAL loses acknowledged commits when the power goes;
+    ``secure_delete`` so that what was erased is overwritten.
+    """
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if writable else apsw.SQLITE_OPEN_READONLY
+    connection = apsw.Connection(path, flags=flags, statementcachesize=120)
+    connection.set_busy_timeout(BUSY_MS)
+    if writable:
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL").fetchall()
+        connection.execute("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA foreign_keys=OFF").fetchall()
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY").fetchall()
+    return connection
+
+
+def schema_version(connection: apsw.Connection) -> int:
+    """PRAGMA user_version: the number of the newest migration that was applied."""
+    return connection.execute("PRAGMA user_version").get
+
+
+def is_space(connection: apsw.Connection, path: str) -> bool:
+    """Whether the database, its log included, is a space; False for an empty one.
+
+    Raises:
+        NotASpace: it is somebody else's.
+        Damaged: it is a space without a version.
+    """
+    application = connection.execute("PRAGMA application_id").get
+    if application == APPLICATION_ID:
+        if schema_version(connection) == 0:
+            raise Damaged(f"{path} is damaged: its header names no schema version. Restore it from a backup.")
+        return True
+    if application or connection.execute("SELECT count(*) FROM sqlite_schema").get:
+        raise _foreign(path)
+    return False
+
+
+def _foreign(path: str | Path) -> NotASpace:
+    return NotASpace(f"{path} is an SQLite file, but not a Holdfast space. It was not changed.")
+
+
+def refuse_newer(path: str, found: int, known: int) -> None:
+    """Raise `NewerSchema` where the file is from a later library."""
+    if found > known:
+        raise NewerSchema(
+            f"{path} was written by a newer Holdfast (schema {found}; this one knows up to {known}). "
+            "It was not changed; upgrade Holdfast to open it."
+        )

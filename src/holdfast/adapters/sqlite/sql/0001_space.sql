@@ -1,0 +1,93 @@
+-- The journal: what happened. Everything below it can be made again from it.
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE node (
+    ref      INTEGER PRIMARY KEY,
+    id       BLOB NOT NULL UNIQUE,
+    node_seq INTEGER NOT NULL,
+    hlc      INTEGER NOT NULL,
+    chain    BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE event (
+    seq        INTEGER PRIMARY KEY,
+    node       INTEGER NOT NULL REFERENCES node (ref),
+    node_seq   INTEGER NOT NULL,
+    hlc        INTEGER NOT NULL,
+    type       INTEGER NOT NULL,
+    n          INTEGER NOT NULL,
+    record     BLOB NOT NULL,
+    version    INTEGER NOT NULL,
+    other      BLOB,
+    commitment BLOB NOT NULL,
+    chain      BLOB NOT NULL,
+    salt       BLOB,
+    payload    BLOB
+) STRICT;
+CREATE INDEX event_n ON event (n);
+
+-- The projection: what holds now. Texts are not repeated here; `seq` leads to the payload that has them.
+CREATE TABLE memory (
+    n         INTEGER PRIMARY KEY,
+    id        BLOB NOT NULL UNIQUE,
+    state     INTEGER NOT NULL,
+    version   INTEGER NOT NULL,
+    seq       INTEGER NOT NULL,
+    close_seq INTEGER,
+    closed_by BLOB,
+    tomb_seq  INTEGER,
+    receipt   BLOB,
+    kind      INTEGER,
+    role      INTEGER,
+    origin    INTEGER,
+    said_ms   INTEGER,
+    session   TEXT,
+    author    TEXT,
+    category  TEXT,
+    subject   TEXT,
+    source    TEXT,
+    terms     BLOB
+) STRICT;
+CREATE INDEX memory_session ON memory (session) WHERE session IS NOT NULL;
+
+CREATE TABLE tag (
+    n   INTEGER NOT NULL,
+    tag TEXT NOT NULL,
+    PRIMARY KEY (n, tag)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE derivation (
+    source BLOB NOT NULL,
+    n      INTEGER NOT NULL,
+    PRIMARY KEY (source, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX derivation_n ON derivation (n);
+
+CREATE TABLE bar (
+    digest BLOB PRIMARY KEY,
+    reason INTEGER NOT NULL,
+    seq    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE model (
+    only_row    INTEGER PRIMARY KEY CHECK (only_row = 1),
+    fingerprint TEXT NOT NULL,
+    dimensions  INTEGER NOT NULL,
+    seq         INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE backlog (
+    n INTEGER PRIMARY KEY
+) STRICT;
+
+-- Vectors: made from the texts by the model, kept through a rebuild, erased with the memory.
+-- `data` is a float32 scale, the int8 values and a CRC-32 of both, little-endian.
+CREATE TABLE vector (
+    revision INTEGER PRIMARY KEY AUTOINCREMENT,
+    n        INTEGER NOT NULL UNIQUE,
+    entry    INTEGER NOT NULL,
+    data     BLOB NOT NULL
+) STRICT;

@@ -1,0 +1,186 @@
+"""Writing a space: storing events and carrying out the changes they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import apsw
+
+from holdfast.adapters.sqlite.rows import FORGOTTEN, LIVE, SUPERSEDED, UNKNOWN, entry_check
+from holdfast.model.events import Bar, Change, Close, Entomb, Event, Put, Sealed, SetModel
+from holdfast.model.ids import Id, parse_id
+
+_KEEP_STAMP = "SELECT e.hlc, o.id, e.node_seq FROM event e JOIN node o ON o.ref = e.node WHERE e.seq = ?"
+_PUT_COLUMNS = "state, version, seq, kind, role, origin, said_ms, session, author, category, subject, source, terms"
+_INSERT = f"INSERT INTO memory (n, id, {_PUT_COLUMNS}) VALUES ({', '.join('?' * 15)})"
+_UPDATE = f"UPDATE memory SET ({_PUT_COLUMNS}) = ({', '.join('?' * 13)}) WHERE n = ?"
+_ERASED = (
+    "UPDATE memory SET (state, version, seq, close_seq, closed_by, kind, role, origin, said_ms, session, author, "
+    f"category, subject, source, terms) = ({FORGOTTEN}, 0, 0{', NULL' * 12}) WHERE n = ?"
+)
+
+
+class SqliteWriter:
+    """Stores sealed events; lives as long as one transaction, since it remembers the highest numbers."""
+
+    def __init__(self, connection: apsw.Connection, *, keep_vectors: bool = False) -> None:
+        """Write through a connection.
+
+        Args:
+            keep_vectors: Leave vectors alone, since what is written passes through states they do not belong to.
+        """
+        self._run = connection.execute
+        self._nodes: dict[bytes, int] = {}
+        self._next_seq: int | None = None
+        self._next_n: int | None = None
+        self._keep_vectors = keep_vectors
+        self._entries: dict[int, int] = {}
+
+    def store(self, sealed: Iterable[Sealed]) -> None:
+        """Append events and carry out their changes."""
+        last: dict[int, Event] = {}
+        for item in sealed:
+            event = item.event
+            header = event.header
+            seq = self._take_seq()
+            n, is_new = self._number(header.record) if any(header.record) else (0, False)
+            node = self._node(header.node, event)
+            self._run(
+                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    seq, node, header.node_seq, header.hlc, header.type, n, header.record, header.version,
+                    header.other, event.commitment, event.chain, event.salt, event.payload,
+                ),
+            )  # fmt: skip
+            last[node] = event
+            if is_new and not item.changes:
+                self.hold_place(n, header.record)
+            self.execute(event, seq, n, is_new, item.changes)
+        for node, event in last.items():
+            self._run(
+                "UPDATE node SET (node_seq, hlc, chain) = (?, ?, ?) WHERE ref = ?",
+                (event.header.node_seq, event.header.hlc, event.chain, node),
+            )
+
+    def execute(self, event: Event, seq: int, n: int, is_new: bool, changes: Iterable[Change]) -> None:
+        """Carry out the changes of one stored event about memory ``n``."""
+        for change in changes:
+            match change:
+                case Put():
+                    self._put(event, seq, n, is_new, change)
+                case Close():
+                    self._close(event, seq, n, change)
+                case Entomb():
+                    self._entomb(event, seq, n, change)
+                case Bar(digest, reason):
+                    held = self._run("SELECT seq FROM bar WHERE digest = ?", (digest,)).fetchone()
+                    if not held or self._outranks(event, held[0]):
+                        self._run("INSERT OR REPLACE INTO bar VALUES (?, ?, ?)", (digest, reason, seq))
+                case SetModel(fingerprint, dimensions):
+                    held = self._run("SELECT seq FROM model").fetchone()
+                    if not held or self._outranks(event, held[0]):
+                        self._run("INSERT OR REPLACE INTO model VALUES (1, ?, ?, ?)", (fingerprint, dimensions, seq))
+
+    def hold_place(self, n: int, record: Id) -> None:
+        """Make sure that a memory has its row, so that its number stays its own."""
+        self._run(
+            "INSERT OR IGNORE INTO memory (n, id, state, version, seq) VALUES (?, ?, ?, 0, 0)", (n, record, UNKNOWN)
+        )
+
+    def _put(self, event: Event, seq: int, n: int, is_new: bool, put: Put) -> None:
+        content = put.content
+        held = None if is_new else self._run("SELECT state, seq, close_seq FROM memory WHERE n = ?", (n,)).fetchone()
+        if held and (held[0] == FORGOTTEN or (held[1] and not self._outranks(event, held[1]))):
+            return
+        state = SUPERSEDED if held and held[2] else LIVE
+        row = (
+            state, put.version, seq, content.kind, content.role, content.origin, content.valid_from, content.session,
+            content.author, content.category, content.subject, content.source, put.terms,
+        )  # fmt: skip
+        if held:
+            self._run(_UPDATE, (*row, n))
+            if held[1]:
+                self._run("DELETE FROM tag WHERE n = ?", (n,))
+                self._run("DELETE FROM derivation WHERE n = ?", (n,))
+        else:
+            self._run(_INSERT, (n, event.header.record, *row))
+        for tag in content.tags:
+            self._run("INSERT OR IGNORE INTO tag VALUES (?, ?)", (n, tag))
+        for source in content.sources:
+            self._run("INSERT OR IGNORE INTO derivation VALUES (?, ?)", (parse_id(source), n))
+        entry = entry_check(content.author, content.text, content.caption)
+        if self._keep_vectors:
+            self._entries[n] = entry
+        elif held and self._run("SELECT 1 FROM vector WHERE n = ? AND entry = ?", (n, entry)).fetchone():
+            return
+        elif held:
+            self._run("DELETE FROM vector WHERE n = ?", (n,))
+        if state == LIVE:
+            self._run("INSERT OR IGNORE INTO backlog VALUES (?)", (n,))
+
+    def drop_stale_vectors(self) -> None:
+        """Drop kept vectors that were not made from what is held in the end."""
+        for n, entry in self._run("SELECT n, entry FROM vector").fetchall():
+            if self._entries.get(n) != entry:
+                self._run("DELETE FROM vector WHERE n = ?", (n,))
+
+    def _close(self, event: Event, seq: int, n: int, change: Close) -> None:
+        state, close_seq = self._state(n, event.header.record)
+        if state == FORGOTTEN or (close_seq and not self._outranks(event, close_seq)):
+            return
+        self._run(
+            "UPDATE memory SET (state, close_seq, closed_by) = (iif(seq > 0, ?, ?), ?, ?) WHERE n = ?",
+            (SUPERSEDED, UNKNOWN, seq, change.by, n),
+        )
+        self._run("DELETE FROM backlog WHERE n = ?", (n,))
+
+    def _entomb(self, event: Event, seq: int, n: int, change: Entomb) -> None:
+        self._state(n, event.header.record)
+        (tomb_seq,) = self._run("SELECT tomb_seq FROM memory WHERE n = ?", (n,)).fetchone() or (None,)
+        if tomb_seq and not self._outranks(event, tomb_seq):
+            return
+        self._run(_ERASED, (n,))
+        self._run("UPDATE memory SET (tomb_seq, receipt) = (?, ?) WHERE n = ?", (seq, change.receipt, n))
+        for table in ("tag", "derivation", "backlog", "vector"):
+            self._run(f"DELETE FROM {table} WHERE n = ?", (n,))
+        # The types are REMEMBERED and REVISED: only those hold what someone said.
+        self._run("UPDATE event SET (salt, payload) = (NULL, NULL) WHERE n = ? AND type IN (1, 2)", (n,))
+
+    def _state(self, n: int, record: Id) -> tuple[int, int | None]:
+        self.hold_place(n, record)
+        return self._run("SELECT state, close_seq FROM memory WHERE n = ?", (n,)).fetchone() or (UNKNOWN, None)
+
+    def _outranks(self, event: Event, seq: int) -> bool:
+        row: tuple[Any, ...] | None = self._run(_KEEP_STAMP, (seq,)).fetchone()
+        stamp = event.header.stamp
+        return row is None or (stamp.hlc, stamp.node, stamp.node_seq) > row
+
+    def _take_seq(self) -> int:
+        if self._next_seq is None:
+            (self._next_seq,) = self._run("SELECT coalesce(max(seq), 0) + 1 FROM event").fetchone() or (1,)
+        seq = self._next_seq
+        self._next_seq += 1
+        return seq
+
+    def _number(self, record: Id) -> tuple[int, bool]:
+        row = self._run("SELECT n FROM memory WHERE id = ?", (record,)).fetchone()
+        if row:
+            return row[0], False
+        if self._next_n is None:
+            (self._next_n,) = self._run("SELECT coalesce(max(n), 0) + 1 FROM event").fetchone() or (1,)
+        n = self._next_n
+        self._next_n += 1
+        return n, True
+
+    def _node(self, node: Id, event: Event) -> int:
+        if node not in self._nodes:
+            row = self._run("SELECT ref FROM node WHERE id = ?", (node,)).fetchone()
+            row = (
+                row
+                or self._run(
+                    "INSERT INTO node (id, node_seq, hlc, chain) VALUES (?, 0, 0, ?) RETURNING ref", (node, event.chain)
+                ).fetchone()
+            )
+            self._nodes[node] = row[0]
+        return self._nodes[node]

@@ -1,0 +1,271 @@
+"""`AsyncMemory` and `AsyncSession`: the same calls with ``await``, on threads of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, ParamSpec, Self, TypeVar
+
+from holdfast.memory import Memory, Session
+from holdfast.model.recollection import Recollection
+from holdfast.model.records import Origin, Record, Scalar
+from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport, Stats, Turn
+from holdfast.model.times import When
+from holdfast.ports.clock import Clock
+from holdfast.ports.embedder import Embedder
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 8
+"""Calls that run at the same time; further ones wait their turn."""
+_PAGE = 256
+
+
+class _Threads:
+    """Runs calls of the synchronous facade off the event loop."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(call, *args, **kwargs))
+
+    async def stream(self, items: Iterator[T]) -> AsyncIterator[T]:
+        # The page ends before the iterator is asked for one item too many, so none is lost between pages.
+        while page := await self.run(lambda: list(islice(items, _PAGE))):
+            for item in page:
+                yield item
+
+    def shutdown(self) -> None:
+        self._pool.shutdown(wait=False)
+
+
+class AsyncMemory:
+    """`Memory` for asyncio: every call runs on a thread, so the event loop never waits for a disk.
+
+    A call that is cancelled while it runs still completes in the space; give it an idempotency key
+    to make a second attempt safe.
+    """
+
+    def __init__(self, memory: Memory, threads: _Threads) -> None:
+        self._memory = memory
+        self._threads = threads
+
+    @classmethod
+    async def open(
+        cls,
+        path: str | Path,
+        *,
+        embedder: Embedder | str | None = "auto",
+        as_: str = "owner",
+        read_only: bool = False,
+        create: bool = True,
+        clock: Clock | None = None,
+    ) -> Self:
+        """See `Memory.open`."""
+        threads = _Threads("holdfast")
+        try:
+            memory = await threads.run(
+                Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock
+            )
+        except BaseException:
+            threads.shutdown()
+            raise
+        return cls(memory, threads)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """See `Memory.close`."""
+        await self._threads.run(self._memory.close)
+        self._threads.shutdown()
+
+    def session(self, id: str, *, user: str | None = None, agent: str | None = None) -> AsyncSession:  # noqa: A002
+        """See `Memory.session`."""
+        return AsyncSession(self._memory.session(id, user=user, agent=agent), self._threads)
+
+    async def remember(
+        self,
+        text: str,
+        *,
+        category: str | None = None,
+        subject: str | None = None,
+        predicate: str | None = None,
+        object: str | None = None,  # noqa: A002
+        source: str | None = None,
+        sources: Sequence[str] = (),
+        key: str | None = None,
+        when: When | None = None,
+        until: When | None = None,
+        tags: Sequence[str] = (),
+        attributes: Mapping[str, Scalar] | None = None,
+        confidence: float = 1.0,
+        importance: float = 0.5,
+        origin: Origin | str = Origin.USER,
+        readmit: bool = False,
+    ) -> Record:
+        """See `Memory.remember`."""
+        return await self._threads.run(
+            self._memory.remember, text, category=category, subject=subject, predicate=predicate, object=object,
+            source=source, sources=sources, key=key, when=when, until=until, tags=tags, attributes=attributes,
+            confidence=confidence, importance=importance, origin=origin, readmit=readmit,
+        )  # fmt: skip
+
+    async def correct(
+        self,
+        id: str,  # noqa: A002
+        text: str,
+        *,
+        when: When | None = None,
+        version: int | None = None,
+        reason: str | None = None,
+        origin: Origin | str = Origin.USER,
+    ) -> Record:
+        """See `Memory.correct`."""
+        return await self._threads.run(
+            self._memory.correct, id, text, when=when, version=version, reason=reason, origin=origin
+        )
+
+    async def revise(
+        self,
+        id: str,  # noqa: A002
+        *,
+        version: int | None = None,
+        category: str | None = None,
+        tags: Sequence[str] | None = None,
+        attributes: Mapping[str, Scalar] | None = None,
+        confidence: float | None = None,
+        importance: float | None = None,
+        until: When | None = None,
+    ) -> Record:
+        """See `Memory.revise`."""
+        return await self._threads.run(
+            self._memory.revise, id, version=version, category=category, tags=tags, attributes=attributes,
+            confidence=confidence, importance=importance, until=until,
+        )  # fmt: skip
+
+    async def forget(self, *ids: str, reason: str | None = None) -> ForgetReceipt:
+        """See `Memory.forget`."""
+        return await self._threads.run(self._memory.forget, *ids, reason=reason)
+
+    async def recall(
+        self,
+        query: str,
+        *,
+        budget_tokens: int | None = None,
+        limit: int = 10,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        now: When | None = None,
+    ) -> Recollection:
+        """See `Memory.recall`."""
+        return await self._threads.run(
+            self._memory.recall, query, budget_tokens=budget_tokens, limit=limit, where=where, since=since, until=until,
+            now=now,
+        )  # fmt: skip
+
+    async def get(self, id: str) -> Record:  # noqa: A002
+        """See `Memory.get`."""
+        return await self._threads.run(self._memory.get, id)
+
+    async def history(self, id: str) -> list[HistoryEntry]:  # noqa: A002
+        """See `Memory.history`."""
+        return await self._threads.run(self._memory.history, id)
+
+    def records(self, *, where: Mapping[str, str | Sequence[str]] | None = None) -> AsyncIterator[Record]:
+        """See `Memory.records`; to be used with ``async for``."""
+        return self._threads.stream(self._memory.records(where=where))
+
+    async def at(self, moment: When | None = None, *, seq: int | None = None) -> AsyncMemory:
+        """See `Memory.at`."""
+        past = await self._threads.run(self._memory.at, moment, seq=seq)
+        return AsyncMemory(past, _Threads("holdfast-past"))
+
+    async def stats(self) -> Stats:
+        """See `Memory.stats`."""
+        return await self._threads.run(self._memory.stats)
+
+    async def import_(
+        self,
+        source: str | Path | Iterable[str],
+        *,
+        format: Literal["auto", "conversation", "records"] = "auto",  # noqa: A002
+        skip_errors: bool = False,
+        zone: str = "UTC",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ImportReport:
+        """See `Memory.import_`; ``progress`` is called on another thread."""
+        return await self._threads.run(
+            self._memory.import_, source, format=format, skip_errors=skip_errors, zone=zone, progress=progress
+        )
+
+    def export(self, *, superseded: bool = False) -> AsyncIterator[str]:
+        """See `Memory.export`; to be used with ``async for``."""
+        return self._threads.stream(self._memory.export(superseded=superseded))
+
+    async def settle(
+        self, timeout_s: float | None = None, *, progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """See `Memory.settle`; ``progress`` is called on another thread."""
+        return await self._threads.run(self._memory.settle, timeout_s, progress=progress)
+
+    async def check(self) -> list[str]:
+        """See `Memory.check`."""
+        return await self._threads.run(self._memory.check)
+
+    async def rebuild(self) -> str:
+        """See `Memory.rebuild`."""
+        return await self._threads.run(self._memory.rebuild)
+
+    async def digest(self) -> str:
+        """See `Memory.digest`."""
+        return await self._threads.run(self._memory.digest)
+
+
+class AsyncSession:
+    """`Session` for asyncio."""
+
+    def __init__(self, session: Session, threads: _Threads) -> None:
+        self._session = session
+        self._threads = threads
+        self.id = session.id
+
+    async def add(
+        self,
+        speaker: str,
+        text: str,
+        *,
+        when: When | None = None,
+        author: str | None = None,
+        caption: str | None = None,
+        source: str | None = None,
+        key: str | None = None,
+        tags: Sequence[str] = (),
+        attributes: Mapping[str, Scalar] | None = None,
+    ) -> Record:
+        """See `Session.add`."""
+        return await self._threads.run(
+            self._session.add, speaker, text, when=when, author=author, caption=caption, source=source, key=key,
+            tags=tags, attributes=attributes,
+        )  # fmt: skip
+
+    async def add_many(self, turns: Iterable[Turn]) -> list[Record]:
+        """See `Session.add_many`."""
+        return await self._threads.run(self._session.add_many, turns)
+
+    async def turns(self, limit: int | None = None) -> list[Record]:
+        """See `Session.turns`."""
+        return await self._threads.run(self._session.turns, limit)

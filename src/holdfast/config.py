@@ -1,0 +1,158 @@
+"""Settings of the command line and of servers: options over variables over files over what is built in.
+
+A file is TOML, named ``holdfast.toml``, in the working folder or in the user's configuration folder
+(``$XDG_CONFIG_HOME/holdfast``); where both set a key, the working folder's wins. Keys: ``db`` (a path,
+relative to the file it stands in), ``embedder`` and ``principal``. Variables: ``HOLDFAST_DB``,
+``HOLDFAST_EMBEDDER``, ``HOLDFAST_PRINCIPAL``. A library call reads none of these.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast.errors import InvalidField
+
+FILE = "holdfast.toml"
+KEYS = ("db", "embedder", "principal")
+VARIABLES: Mapping[str, str] = {key: f"HOLDFAST_{key.upper()}" for key in KEYS}
+_OPTIONS: Mapping[str, str] = {"db": "--db", "embedder": "--embedder", "principal": "--as"}
+_FILE_BYTES = 1_000_000
+_BUILT_IN = "built in"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What to work with, and where each of it was said.
+
+    Attributes:
+        db: The file of the space.
+        embedder: ``auto``, ``none``, a folder, ``openai:MODEL[@URL]`` or ``ollama:MODEL[@URL]``.
+        principal: Name of who acts.
+        told_by: For each key what set it: an option, a variable, a file, or ``built in``.
+        files: Configuration files that were read, the strongest first.
+    """
+
+    db: Path
+    embedder: str
+    principal: str
+    told_by: Mapping[str, str]
+    files: tuple[Path, ...]
+
+
+def load_settings(
+    options: Mapping[str, str | None] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """The settings that hold here.
+
+    Args:
+        options: What the command line says, by key; None or missing where it says nothing.
+        environment: Variables; the process's by default.
+        folder: The working folder; the process's by default.
+
+    Raises:
+        InvalidField: a file is not TOML, sets an unknown key, or holds a value that cannot be used.
+    """
+    environment = os.environ if environment is None else environment
+    folder = Path.cwd() if folder is None else folder
+    values: dict[str, str] = {"embedder": "auto", "principal": "owner"}
+    told_by = dict.fromkeys(KEYS, _BUILT_IN)
+    if (data := data_folder(environment)) is not None:
+        values["db"] = str(data / "holdfast.db")
+    read: list[Path] = []
+    for path, own in ((_user_file(environment), True), (folder / FILE, False)):
+        if path is None or not path.is_file():
+            continue
+        for key, value in _read(path, own=own).items():
+            values[key], told_by[key] = value, str(path)
+        read.insert(0, path)
+    stated = {VARIABLES[key]: (key, environment.get(VARIABLES[key])) for key in KEYS}
+    given = {_OPTIONS[key]: (key, (options or {}).get(key)) for key in KEYS}
+    for name, (key, value) in (stated | given).items():
+        if value is None or (value == "" and name in stated):
+            continue
+        values[key], told_by[key] = _acceptable(name, value), name
+    if "db" not in values:
+        raise InvalidField("There is no home folder to keep a space in; name a file with --db or HOLDFAST_DB.")
+    return Settings(_absolute(values["db"], folder), values["embedder"], values["principal"], told_by, tuple(read))
+
+
+def data_folder(environment: Mapping[str, str]) -> Path | None:
+    """Where this user's spaces are kept; None when the user has no home."""
+    return _base(environment, "XDG_DATA_HOME", "LOCALAPPDATA", ".local/share")
+
+
+def config_folder(environment: Mapping[str, str]) -> Path | None:
+    """Where this user's configuration is kept; None when the user has no home."""
+    return _base(environment, "XDG_CONFIG_HOME", "APPDATA", ".config")
+
+
+def _base(environment: Mapping[str, str], stated: str, windows: str, unix: str) -> Path | None:
+    # The XDG specification says to ignore relative paths.
+    if (named := environment.get(stated)) and Path(named).is_absolute():
+        return Path(named) / "holdfast"
+    if sys.platform == "win32" and (named := environment.get(windows)):
+        return Path(named) / "holdfast"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home / ("Library/Application Support" if sys.platform == "darwin" else unix) / "holdfast"
+
+
+def _user_file(environment: Mapping[str, str]) -> Path | None:
+    folder = config_folder(environment)
+    return None if folder is None else folder / FILE
+
+
+def _read(path: Path, *, own: bool) -> dict[str, str]:
+    """The keys a file sets; ``own`` says that it is the user's, not one that came with a folder."""
+    import tomllib
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(_FILE_BYTES + 1)
+        if len(content) > _FILE_BYTES:
+            raise InvalidField(f"{path} is larger than {_FILE_BYTES:,} bytes, so it is not a configuration file.")
+        table = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidField(f"{path} is not TOML: {error}.") from None
+    except OSError as error:
+        raise InvalidField(f"{path} cannot be read: {error.strerror}.") from None
+    if unknown := sorted(set(table) - set(KEYS)):
+        raise InvalidField(f"{path} sets unknown key {unknown[0]!r}; known are {', '.join(KEYS)}.")
+    values = {key: _acceptable(f"{key} in {path}", value) for key, value in table.items()}
+    embedder = values.get("embedder", "")
+    if not own and re.match(r"\w+:", embedder) and not Path(embedder).is_absolute():
+        raise InvalidField(
+            f"{path} names a service as embedder. A file that comes with a folder may not choose where your "
+            f"memories are sent; put it in {_user_file(os.environ) or 'your own configuration'}, "
+            "HOLDFAST_EMBEDDER or --embedder."
+        )
+    if "db" in values:
+        values["db"] = str(_absolute(values["db"], path.parent))
+    if embedder not in ("", "auto", "none") and not re.match(r"\w+:", embedder):
+        values["embedder"] = str(_absolute(embedder, path.parent))
+    return values
+
+
+def _acceptable(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidField(f"{name} is {value!r:.80}; expected a text that is not empty.")
+    if "\x00" in value:
+        raise InvalidField(f"{name} holds a NUL character.")
+    return value
+
+
+def _absolute(text: str, folder: Path) -> Path:
+    try:
+        return folder / Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidField(f"{text!r:.200} cannot be resolved: {error}") from None

@@ -1,0 +1,195 @@
+"""What callers may give, checked before anything is decided."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from holdfast.errors import InvalidField, InvalidFilter, InvalidText
+from holdfast.model import limits
+from holdfast.model.records import CATEGORIES, Kind, Origin, Role, Scalar
+
+SPEAKERS: Mapping[str, Role] = MappingProxyType(
+    {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "tool": Role.TOOL}
+)
+_FILTER_ENUMS = {"role": Role, "kind": Kind, "origin": Origin}
+FILTERS = ("author", "role", "session", "kind", "category", "subject", "source", "tag", "origin")
+
+
+def check_text(value: object, what: str = "text", most: int = limits.TEXT_CHARS) -> str:
+    """The text itself, unchanged.
+
+    Raises:
+        InvalidText: not a string, blank, too long, or with NUL or half a surrogate pair.
+    """
+    if not isinstance(value, str):
+        raise InvalidText(
+            f"The {what} is {type(value).__name__} {value!r:.60}; expected a string. Nothing was written."
+        )
+    if not value.strip():
+        raise InvalidText(f"The {what} is empty; expected 1 to {most:,} characters. Nothing was written.")
+    if len(value) > most:
+        raise InvalidText(
+            f"The {what} has {len(value):,} characters; at most {most:,} are taken. "
+            "Split it and remember the parts. Nothing was written."
+        )
+    if "\0" in value:
+        raise InvalidText(f"The {what} holds a NUL character at {value.index(chr(0))}; remove it. Nothing was written.")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidText(
+                f"The {what} holds half a surrogate pair (U+{ord(value[error.start]):04X}) at {error.start}, which is "
+                "not a character; decode it with errors='replace' first. Nothing was written."
+            ) from None
+    return value
+
+
+def check_label(value: object, what: str) -> str:
+    """A short text in one line, such as a name or a key, without space around it.
+
+    Raises:
+        InvalidText, InvalidField.
+    """
+    label = check_text(value, what, limits.LABEL_CHARS)
+    if label != label.strip() or any(unicodedata.category(char) == "Cc" for char in label):
+        raise InvalidField(
+            f"The {what} {label!r:.80} has space around it or control characters in it; give it without them. "
+            "Nothing was written."
+        )
+    return label
+
+
+def optional_label(value: object, what: str) -> str | None:
+    """The label, or None for None."""
+    return None if value is None else check_label(value, what)
+
+
+def check_category(value: str | None) -> str | None:
+    """One of `CATEGORIES`, or None.
+
+    Raises:
+        InvalidField: another, with the nearest ones named.
+    """
+    if value is None or value in CATEGORIES:
+        return value
+    raise InvalidField(f"{value!r:.80} is not a category{_nearest(value, CATEGORIES)}. Nothing was written.")
+
+
+def check_unit(value: object, what: str) -> float:
+    """A number from 0 to 1.
+
+    Raises:
+        InvalidField: not a number, not finite, or outside.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
+        raise InvalidField(f"The {what} is {value!r:.60}; expected a number from 0 to 1. Nothing was written.")
+    return float(value)
+
+
+def check_tags(values: Iterable[object]) -> tuple[str, ...]:
+    """Distinct tags in the given order.
+
+    Raises:
+        InvalidField, InvalidText.
+    """
+    if isinstance(values, str):
+        raise InvalidField(f"The tags are one string {values!r:.60}; expected a list of strings. Nothing was written.")
+    tags = tuple(dict.fromkeys(check_label(value, "tag") for value in values))
+    if len(tags) > limits.TAGS:
+        raise InvalidField(f"{len(tags)} tags were given; at most {limits.TAGS} are taken. Nothing was written.")
+    return tags
+
+
+def check_attributes(values: Mapping[str, Scalar] | None) -> Mapping[str, Scalar]:
+    """Attributes with short names and plain values.
+
+    Raises:
+        InvalidField, InvalidText.
+    """
+    if not values:
+        return MappingProxyType({})
+    if len(values) > limits.ATTRIBUTES:
+        raise InvalidField(
+            f"{len(values)} attributes were given; at most {limits.ATTRIBUTES} are taken. Nothing was written."
+        )
+    kept: dict[str, Scalar] = {}
+    for name, value in values.items():
+        check_label(name, "attribute name")
+        if isinstance(value, str):
+            check_text(value or " x", f"attribute {name!r}", limits.LABEL_CHARS * 10)
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise InvalidField(f"Attribute {name!r} is {value!r}; expected a finite number. Nothing was written.")
+        elif not isinstance(value, bool | int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidField(
+                f"Attribute {name!r} is {type(value).__name__}; expected a string, a number or a boolean. "
+                "Nothing was written."
+            )
+        kept[name] = value
+    return MappingProxyType(kept)
+
+
+def check_origin(value: Origin | str) -> Origin:
+    """The origin with that name.
+
+    Raises:
+        InvalidField.
+    """
+    if isinstance(value, Origin):
+        return value
+    try:
+        return Origin[value.upper()]
+    except (KeyError, AttributeError):
+        names = [origin.name.lower() for origin in Origin]
+        raise InvalidField(f"{value!r:.60} is not an origin{_nearest(value, names)}. Nothing was written.") from None
+
+
+def check_where(where: Mapping[str, str | Sequence[str]] | None) -> dict[str, list[str | int]]:
+    """Filters as lists of values that may be compared with stored ones.
+
+    Raises:
+        InvalidFilter: an unknown field, or a value it can never have.
+    """
+    checked: dict[str, list[str | int]] = {}
+    for name, wanted in (where or {}).items():
+        if name not in FILTERS:
+            raise InvalidFilter(f"There is no filter {name!r:.60}{_nearest(name, FILTERS)}.")
+        values = [wanted] if isinstance(wanted, str) else list(wanted)
+        if not values or not all(isinstance(value, str) for value in values):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidFilter(f"The filter {name!r} has {wanted!r:.60}; expected a string or a list of some.")
+        checked[name] = [_filter_value(name, value) for value in values]
+    return checked
+
+
+def check_count(value: object, what: str, most: int) -> int:
+    """A whole number from 1 to ``most``.
+
+    Raises:
+        InvalidField.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidField(f"The {what} is {value!r:.60}; expected a whole number from 1 to {most:,}.")
+    return value
+
+
+def _filter_value(name: str, value: str) -> str | int:
+    enum: Any = _FILTER_ENUMS.get(name)
+    if enum is not None:
+        known = {member.name.lower(): int(member) for member in enum}
+        if value not in known:
+            raise InvalidFilter(f"{value!r:.60} is not a {name}{_nearest(value, list(known))}.")
+        return known[value]
+    if name == "category" and value not in CATEGORIES:
+        raise InvalidFilter(f"{value!r:.60} is not a category{_nearest(value, CATEGORIES)}.")
+    return value
+
+
+def _nearest(value: object, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(str(value), known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ";"
+    return f"{hint} expected one of: {', '.join(known)}"

@@ -1,0 +1,100 @@
+"""Contents as canonical JSON and back: the same content always gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from types import MappingProxyType
+from typing import Any, cast
+
+from holdfast.errors import Damaged
+from holdfast.model.events import Event
+from holdfast.model.ids import id_text
+from holdfast.model.records import Content, Kind, Origin, Record, Role, Trust
+
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+_ENUMS = {"kind": Kind, "role": Role, "origin": Origin, "trust": Trust}
+_DEFAULTS = {
+    field.name: field.default if field.default_factory is MISSING else field.default_factory()
+    for field in fields(Content)
+    if not (field.default is MISSING and field.default_factory is MISSING)
+}
+_NAMES = tuple(field.name for field in fields(Content))
+
+
+def canonical(value: object) -> bytes:
+    """UTF-8 JSON with sorted keys and no spaces."""
+    return _encoder.encode(value).encode()
+
+
+def content_dict(content: Content) -> dict[str, Any]:
+    """The fields that differ from their defaults, as JSON values."""
+    out: dict[str, Any] = {}
+    for name in _NAMES:
+        value = getattr(content, name)
+        if name not in _DEFAULTS or value != _DEFAULTS[name]:
+            out[name] = dict(value) if name == "attributes" else value
+    return out
+
+
+def encode_content(content: Content, **beside: object) -> bytes:
+    """The payload of an event that carries a content, and what else belongs to the act."""
+    return canonical({"content": content_dict(content), **beside})
+
+
+def decode_payload(event: Event) -> Mapping[str, Any] | None:
+    """The payload as a mapping; None once erased.
+
+    Raises:
+        Damaged: the bytes are not what Holdfast writes.
+    """
+    if event.payload is None:
+        return None
+    try:
+        payload = json.loads(event.payload)
+    except ValueError as error:
+        raise Damaged(
+            f"Event {event.seq} holds a payload that cannot be read ({error}). Run `holdfast check`."
+        ) from None
+    return cast("Mapping[str, Any]", payload)
+
+
+def decode_content(event: Event) -> Content | None:
+    """The content an event carries; None once erased.
+
+    Raises:
+        Damaged: the payload is not a content.
+    """
+    payload = decode_payload(event)
+    if payload is None:
+        return None
+    try:
+        return _content(payload["content"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Damaged(f"Event {event.seq} holds no readable content ({error!r}). Run `holdfast check`.") from None
+
+
+def record_of(event: Event, content: Content, closed_by: bytes | None = None, closed_ms: int | None = None) -> Record:
+    """The record that an event's content makes."""
+    return Record(
+        **{name: getattr(content, name) for name in _NAMES},
+        id=id_text(event.header.record),
+        version=event.header.version,
+        recorded_at=event.header.at_ms,
+        superseded_by=None if closed_by is None else id_text(closed_by),
+        superseded_at=closed_ms,
+    )
+
+
+def _content(raw: Mapping[str, Any]) -> Content:
+    values = dict(raw)
+    for name, enum in _ENUMS.items():
+        if name in values:
+            values[name] = enum(values[name])
+    for name in ("tags", "sources"):
+        if name in values:
+            values[name] = tuple(values[name])
+    if "attributes" in values:
+        values["attributes"] = MappingProxyType(dict(values["attributes"]))
+    return Content(**values)

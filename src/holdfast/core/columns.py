@@ -1,0 +1,119 @@
+"""The plain columns of a corpus: one array a field, grown by doubling, rows numbered from 1.
+
+Row 0 stands for "none": it is never alive, has no terms and no vector, and its neighbours are itself,
+so that gathers along links need no masks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROLES: Final = ("none", "user", "assistant", "system", "tool")
+"""Roles by the number entries carry."""
+
+LONG_WORDS: Final = 100
+"""Words, stop words included, from which an entry counts as long."""
+
+_FIRST_CAPACITY: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What the engine knows of a space when it weighs signals."""
+
+    entries: int
+    mean_total: float
+    """Mean indexed tokens of an entry."""
+    mean_window: float
+    """Mean indexed tokens of an entry with its neighbours."""
+    long_share: float
+    """Share of entries of `LONG_WORDS` words or more, 0 to 1."""
+    role_shares: tuple[float, ...]
+    """Share of entries of each role, in the order of `ROLES`."""
+    authors: tuple[str, ...]
+    """Distinct authors' names, sorted."""
+
+
+@dataclass(slots=True)
+class Columns:
+    """Arrays of one length, the capacity; what lies beyond the corpus's size is zero."""
+
+    n: NDArray[np.int64]
+    """Local number of the entry."""
+    order: NDArray[np.int64]
+    """Sorts inside a session."""
+    said_ms: NDArray[np.int64]
+    """When it was said, milliseconds since 1970 UTC."""
+    session: NDArray[np.int32]
+    """Number of the session, 0 for none."""
+    author: NDArray[np.int32]
+    """Number of the author, 0 for none."""
+    before: NDArray[np.int32]
+    """Row of the entry before it in its session, 0 for none."""
+    after: NDArray[np.int32]
+    """Row of the entry after it in its session, 0 for none."""
+    total: NDArray[np.int32]
+    """Indexed tokens."""
+    window: NDArray[np.int32]
+    """Indexed tokens of the entry and its two neighbours on each side."""
+    words: NDArray[np.int32]
+    """Tokens with stop words."""
+    kind: NDArray[np.int32]
+    """What sort of memory it is, as the caller numbers them."""
+    role: NDArray[np.uint8]
+    """0 none, 1 user, 2 assistant, 3 system, 4 tool."""
+    flags: NDArray[np.uint8]
+    """`lexical.HAS_TIME` or 0."""
+    alive: NDArray[np.bool_]
+    """False once removed."""
+    fresh: NDArray[np.bool_]
+    """False while window and pooled vector await the next refresh."""
+
+    @classmethod
+    def empty(cls) -> Columns:
+        """Return columns that hold row 0 alone."""
+
+        def wide() -> NDArray[np.int64]:
+            return np.zeros(_FIRST_CAPACITY, np.int64)
+
+        def number() -> NDArray[np.int32]:
+            return np.zeros(_FIRST_CAPACITY, np.int32)
+
+        def small() -> NDArray[np.uint8]:
+            return np.zeros(_FIRST_CAPACITY, np.uint8)
+
+        def yes() -> NDArray[np.bool_]:
+            return np.zeros(_FIRST_CAPACITY, np.bool_)
+
+        return cls(
+            n=wide(), order=wide(), said_ms=wide(),
+            session=number(), author=number(), before=number(), after=number(),
+            total=number(), window=number(), words=number(), kind=number(),
+            role=small(), flags=small(), alive=yes(), fresh=yes(),
+        )  # fmt: skip
+
+    @property
+    def capacity(self) -> int:
+        """Rows there is room for."""
+        return len(self.n)
+
+    def reserve(self, size: int) -> None:
+        """Make room for ``size`` rows."""
+        capacity = self.capacity
+        if size > capacity:
+            # Doubling keeps appends linear; one large load takes just a little more than it needs.
+            capacity = max(2 * capacity, size + size // 16)
+            for field in fields(self):
+                old = getattr(self, field.name)
+                new = np.zeros(capacity, old.dtype)
+                new[: len(old)] = old
+                setattr(self, field.name, new)
+
+    def keep(self, rows: NDArray[np.int32]) -> None:
+        """Keep only these rows, in this order; the first must be 0."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name)[rows])

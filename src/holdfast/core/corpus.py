@@ -1,0 +1,409 @@
+"""What recall searches: the entries of one space, in memory.
+
+A corpus is built from stored columns and kept up by `add`, `set_vectors` and `remove`; how the calls
+are cut up makes no difference to what it answers. Additions wait in a queue and are worked in at the
+next read, so a write costs an append. It takes no lock: its owner lets one thread at a time use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.core.columns import LONG_WORDS, ROLES, Columns, Statistics
+from holdfast.core.lexical import decode_terms
+from holdfast.core.postings import MAX_ROWS, Postings
+from holdfast.core.vectors import DIMENSIONS, VectorTable
+
+_LINK_ONE_BY_ONE: Final = 64
+_MIN_DEAD: Final = 1_024
+
+Rows = NDArray[np.int32]
+Mask = NDArray[np.bool_]
+_EntryColumns = tuple[
+    list[int], list[str | None], list[int], list[str | None], list[int], list[int], list[int], list[bytes]
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One memory as recall sees it."""
+
+    n: int
+    """Local number, unique in the space; later entries have greater ones."""
+    session: str | None
+    """Entries of one session are each other's context; None has no context."""
+    order: int
+    """Sorts inside the session; equal ones are sorted by `n`."""
+    author: str | None
+    """Who said it, by name."""
+    role: int
+    """Index into `ROLES`."""
+    kind: int
+    """What sort of memory it is, as the caller numbers them."""
+    said_ms: int
+    """When it was said, milliseconds since 1970 UTC."""
+    terms: bytes
+    """What `encode_terms` gave for its text."""
+
+
+class Corpus:
+    """The entries of one space with their terms, vectors, neighbours and statistics."""
+
+    def __init__(self, dimensions: int = DIMENSIONS) -> None:
+        self.columns = Columns.empty()
+        self.postings = Postings()
+        self.vectors = VectorTable(dimensions)
+        self.vectors.reserve(self.columns.capacity)
+        self._size = 1
+        self._dead = 0
+        self._queue: list[Entry] = []
+        self._greatest_n = -(1 << 63)
+        self._ascending = True
+        self._by_n: tuple[NDArray[np.int64], Rows] | None = None
+        self._sessions: dict[str | None, int] = {None: 0}
+        self._authors: dict[str | None, int] = {None: 0}
+        self._last_of_session: dict[int, int] = {}
+        self._unlinked: set[int] = set()
+        self._statistics: Statistics | None = None
+
+    def __len__(self) -> int:
+        return self._size - 1 - self._dead + len(self._queue)
+
+    @property
+    def size(self) -> int:
+        """Rows in use, row 0 and removed ones included: the length of every mask and score."""
+        self._flush()
+        return self._size
+
+    @property
+    def has_removed(self) -> bool:
+        """Whether removed rows are still among the postings."""
+        return self._dead > 0
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Add entries.
+
+        Raises:
+            ValueError: an entry's number is in use, or the corpus is full (16.7 million rows).
+            Damaged: an entry's terms cannot be read; raised at the next read, too.
+        """
+        for entry in entries:
+            if entry.n > self._greatest_n:
+                self._queue.append(entry)
+                self._greatest_n = entry.n
+            else:
+                self.add_columns(*_transposed([entry]))
+
+    def add_columns(
+        self,
+        ns: Sequence[int],
+        sessions: Sequence[str | None],
+        orders: Sequence[int],
+        authors: Sequence[str | None],
+        roles: Sequence[int],
+        kinds: Sequence[int],
+        said_ms: Sequence[int],
+        terms: Sequence[bytes],
+    ) -> None:
+        """Add many entries at once, given as columns of one length in the fields of `Entry`.
+
+        Raises:
+            ValueError: a number is in use or given twice, or the corpus would hold 16.7 million rows.
+            Damaged: an entry's terms cannot be read; nothing was added.
+        """
+        self._flush()
+        if len(ns):
+            numbers = np.fromiter(ns, np.int64, len(ns))
+            self._admit(numbers)
+            self._append(numbers, sessions, orders, authors, roles, kinds, said_ms, terms)
+
+    def _append(
+        self,
+        numbers: NDArray[np.int64],
+        sessions: Sequence[str | None],
+        orders: Sequence[int],
+        authors: Sequence[str | None],
+        roles: Sequence[int],
+        kinds: Sequence[int],
+        said_ms: Sequence[int],
+        terms: Sequence[bytes],
+    ) -> None:
+        count = len(numbers)
+        size = self._size + count
+        if size > MAX_ROWS:
+            raise ValueError(f"A corpus holds at most {MAX_ROWS - 1} entries.")
+        decoded = decode_terms(terms)
+        columns, new = self.columns, slice(self._size, size)
+        columns.reserve(size)
+        self.vectors.reserve(columns.capacity)
+        columns.n[new] = numbers
+        columns.order[new] = np.fromiter(orders, np.int64, count)
+        columns.said_ms[new] = np.fromiter(said_ms, np.int64, count)
+        columns.role[new] = np.fromiter(roles, np.uint8, count)
+        columns.kind[new] = np.fromiter(kinds, np.int32, count)
+        columns.session[new] = _numbered(sessions, self._sessions)
+        columns.author[new] = _numbered(authors, self._authors)
+        columns.total[new] = decoded.totals
+        columns.window[new] = decoded.totals
+        columns.words[new] = decoded.words
+        columns.flags[new] = decoded.flags
+        columns.alive[new] = True
+        self.postings.add(decoded.owners + np.int32(self._size), decoded.hashes, decoded.counts)
+        first, self._size = self._size, size
+        self._statistics = self._by_n = None
+        self._link_new(first)
+
+    def remove(self, ns: Iterable[int]) -> None:
+        """Take entries out, with every influence they had; numbers that are not there are skipped."""
+        rows = self.rows(np.fromiter(ns, np.int64))
+        rows = np.unique(rows[rows > 0])
+        if not len(rows):
+            return
+        columns = self.columns
+        self._refresh_links()
+        columns.alive[rows] = False
+        self.vectors.drop(rows)
+        for row in rows.tolist():
+            before, after = int(columns.before[row]), int(columns.after[row])
+            if after == 0 and columns.session[row]:
+                self._last_of_session[int(columns.session[row])] = before
+            if before:
+                columns.after[before] = after
+            if after:
+                columns.before[after] = before
+            columns.before[row] = columns.after[row] = 0
+            self._touch(np.array([before, after], np.int32))
+        self._dead += len(rows)
+        self._statistics = None
+        self._by_n = None
+        if self._dead > max(_MIN_DEAD, self._size // 4):
+            self.compact()
+
+    def compact(self) -> None:
+        """Overwrite what removed entries left behind; masks made before no longer fit."""
+        self._flush()
+        if not self._dead:
+            return
+        self._refresh_links()
+        columns = self.columns
+        kept = np.flatnonzero(columns.alive[: self._size]).astype(np.int32)
+        kept = np.concatenate((np.zeros(1, np.int32), kept))
+        moved = np.full(self._size, -1, np.int32)
+        moved[kept] = np.arange(len(kept), dtype=np.int32)
+        columns.keep(kept)
+        self.vectors.keep(kept)
+        columns.before, columns.after = moved[columns.before], moved[columns.after]
+        self.postings.keep(moved)
+        self._last_of_session = {
+            session: int(moved[row]) for session, row in self._last_of_session.items() if row and moved[row] > 0
+        }
+        self._size, self._dead = len(kept), 0
+        self._by_n = None
+
+    def set_vectors(self, ns: NDArray[np.int64], codes: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
+        """Set the vectors of entries as `vectors.quantise` gives them; numbers that are not there are skipped.
+
+        Args:
+            ns: numbers, shape (m,).
+            codes: shape (m, dimensions).
+            scales: greater than 0, shape (m,).
+
+        Raises:
+            ValueError: a shape is wrong, or a scale is not positive and finite.
+        """
+        if codes.shape != (len(ns), self.vectors.dimensions) or scales.shape != (len(ns),):
+            raise ValueError("Vectors need one row of the corpus's dimensions and one scale each.")
+        if not np.all(np.isfinite(scales) & (scales > 0)):
+            raise ValueError("A vector's scale must be positive and finite.")
+        rows = self.rows(ns)
+        known = rows > 0
+        if not known.all():
+            rows, codes, scales = rows[known], codes[known], scales[known]
+        self.vectors.put(rows, codes, scales)
+        self._refresh_links()
+        self._touch(rows)
+
+    def missing_vectors(self) -> NDArray[np.int64]:
+        """Return the numbers of entries that have no vector yet, in the order they were added."""
+        self._flush()
+        waiting = self.columns.alive[: self._size] & (self.vectors.scales[: self._size] <= 0)
+        return self.columns.n[: self._size][waiting]
+
+    def rows(self, ns: NDArray[np.int64]) -> Rows:
+        """Return the row of each number, 0 for one that is not there."""
+        self._flush()
+        if self._by_n is None:
+            kept = np.flatnonzero(self.columns.alive[: self._size]).astype(np.int32)
+            numbers = self.columns.n[kept]
+            if not self._ascending:
+                ordered = np.argsort(numbers, kind="stable")
+                kept, numbers = kept[ordered], numbers[ordered]
+            self._by_n = (numbers, kept)
+        numbers, kept = self._by_n
+        if not len(numbers):
+            return np.zeros(len(ns), np.int32)
+        places = np.minimum(numbers.searchsorted(ns), len(numbers) - 1)
+        return np.where(numbers[places] == ns, kept[places], np.int32(0))
+
+    def mask(self, ns: Iterable[int]) -> Mask:
+        """Return a mask for `rank` that allows these numbers and no others."""
+        allowed = np.zeros(self.size, np.bool_)
+        allowed[self.rows(np.fromiter(ns, np.int64))] = True
+        allowed[0] = False
+        return allowed
+
+    def where(
+        self,
+        *,
+        session: str | None = None,
+        author: str | None = None,
+        roles: Sequence[int] | None = None,
+        kinds: Sequence[int] | None = None,
+        said_from_ms: int | None = None,
+        said_before_ms: int | None = None,
+    ) -> Mask:
+        """Return a mask for `rank` of the entries that meet every condition given.
+
+        Masks combine by ``&``, ``|`` and ``~`` and fit until the next `add`, `remove` or `compact`.
+        """
+        size, columns = self.size, self.columns
+        allowed = columns.alive[:size].copy()
+        if session is not None:
+            allowed &= columns.session[:size] == self._sessions.get(session, -1)
+        if author is not None:
+            allowed &= columns.author[:size] == self._authors.get(author, -1)
+        if roles is not None:
+            allowed &= np.isin(columns.role[:size], np.asarray(roles, np.uint8))
+        if kinds is not None:
+            allowed &= np.isin(columns.kind[:size], np.asarray(kinds, np.int32))
+        if said_from_ms is not None:
+            allowed &= columns.said_ms[:size] >= said_from_ms
+        if said_before_ms is not None:
+            allowed &= columns.said_ms[:size] < said_before_ms
+        return allowed
+
+    def author_number(self, name: str) -> int:
+        """Return the number `Columns.author` gives a name, -1 for one that never wrote."""
+        return self._authors.get(name, -1)
+
+    def statistics(self) -> Statistics:
+        """Return the statistics of the entries that are there."""
+        self.refresh()
+        if self._statistics is None:
+            columns = self.columns
+            kept = np.flatnonzero(columns.alive[: self._size])
+            count = max(len(kept), 1)
+            authors = np.bincount(columns.author[kept], minlength=len(self._authors))
+            roles = np.bincount(columns.role[kept], minlength=len(ROLES)) / count
+            self._statistics = Statistics(
+                entries=len(kept),
+                mean_total=float(columns.total[kept].sum()) / count,
+                mean_window=float(columns.window[kept].sum()) / count,
+                long_share=float((columns.words[kept] >= LONG_WORDS).sum()) / count,
+                role_shares=tuple(roles.tolist()),
+                authors=tuple(sorted(name for name, i in self._authors.items() if name is not None and authors[i])),
+            )
+        return self._statistics
+
+    def refresh(self) -> None:
+        """Work in what waits: queued entries, links, windows and context of rows whose neighbours changed."""
+        self._refresh_links()
+        columns = self.columns
+        stale = np.flatnonzero(~columns.fresh[: self._size] & columns.alive[: self._size]).astype(np.int32)
+        if not len(stale):
+            return
+        before, after, total = columns.before, columns.after, columns.total
+        one_before, one_after = before[stale], after[stale]
+        columns.window[stale] = (
+            total[stale] + total[one_before] + total[before[one_before]] + total[one_after] + total[after[one_after]]
+        )
+        self.vectors.pool(stale, before, after)
+        columns.fresh[stale] = True
+        self._statistics = None
+
+    def _flush(self) -> None:
+        if self._queue:
+            columns = _transposed(self._queue)
+            self._append(np.fromiter(columns[0], np.int64, len(self._queue)), *columns[1:])
+            self._queue = []
+
+    def _admit(self, numbers: NDArray[np.int64]) -> None:
+        """Check that numbers are new; keep in mind when they do not rise."""
+        if bool(np.any(np.diff(numbers) <= 0)) or numbers[0] <= self._greatest_n:
+            if len(np.unique(numbers)) < len(numbers) or self.rows(numbers).any():
+                raise ValueError("An entry's number is already in use.")
+            self._ascending = False
+        self._greatest_n = max(self._greatest_n, int(numbers.max()))
+
+    def _link_new(self, first: int) -> None:
+        columns = self.columns
+        sessions = columns.session[first : self._size]
+        if len(sessions) > _LINK_ONE_BY_ONE:
+            self._unlinked.update(np.unique(sessions[sessions > 0]).tolist())
+            return
+        for row, session in enumerate(sessions.tolist(), first):
+            if session == 0 or session in self._unlinked:
+                continue
+            last = self._last_of_session.get(session, 0)
+            if last and (columns.order[last], columns.n[last]) > (columns.order[row], columns.n[row]):
+                self._unlinked.add(session)
+                continue
+            columns.before[row] = last
+            if last:
+                columns.after[last] = row
+            self._last_of_session[session] = row
+            self._touch(np.array([row], np.int32))
+
+    def _refresh_links(self) -> None:
+        self._flush()
+        if not self._unlinked:
+            return
+        columns, size = self.columns, self._size
+        wanted = np.zeros(len(self._sessions), np.bool_)
+        wanted[list(self._unlinked)] = True
+        rows = np.flatnonzero(wanted[columns.session[:size]] & columns.alive[:size])
+        rows = rows[np.lexsort((columns.n[rows], columns.order[rows], columns.session[rows]))].astype(np.int32)
+        sessions = columns.session[rows]
+        together = sessions[1:] == sessions[:-1]
+        columns.before[rows] = 0
+        columns.after[rows] = 0
+        columns.before[rows[1:]] = np.where(together, rows[:-1], 0)
+        columns.after[rows[:-1]] = np.where(together, rows[1:], 0)
+        columns.fresh[rows] = False
+        last = np.append(~together, True)
+        for session in self._unlinked:
+            self._last_of_session.pop(session, None)
+        self._last_of_session.update(zip(sessions[last].tolist(), rows[last].tolist(), strict=True))
+        self._unlinked.clear()
+
+    def _touch(self, rows: Rows) -> None:
+        """Mark rows, and the two before and after each, as awaiting a refresh."""
+        columns = self.columns
+        before, after = columns.before[rows], columns.after[rows]
+        for stale in (rows, before, columns.before[before], after, columns.after[after]):
+            columns.fresh[stale] = False
+
+
+def _numbered(names: Sequence[str | None], numbers: dict[str | None, int]) -> NDArray[np.int32]:
+    for name in dict.fromkeys(names):
+        if name not in numbers:
+            numbers[name] = len(numbers)
+    return np.fromiter(map(numbers.__getitem__, names), np.int32, len(names))
+
+
+def _transposed(entries: Sequence[Entry]) -> _EntryColumns:
+    return (
+        [entry.n for entry in entries],
+        [entry.session for entry in entries],
+        [entry.order for entry in entries],
+        [entry.author for entry in entries],
+        [entry.role for entry in entries],
+        [entry.kind for entry in entries],
+        [entry.said_ms for entry in entries],
+        [entry.terms for entry in entries],
+    )

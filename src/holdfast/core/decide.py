@@ -1,0 +1,318 @@
+"""Every decision about a space: read a view, judge a command, yield the events it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from holdfast.core.codec import canonical, decode_content, encode_content
+from holdfast.core.secrets import admission_digest, normalised, observation_digest, text_digest
+from holdfast.core.view import View
+from holdfast.errors import Damaged, Gone, InvalidText, KeyReused, ModelMismatch, NotFound, Rejected, VersionConflict
+from holdfast.model.events import BarReason, Draft, EventType
+from holdfast.model.holdings import Holding
+from holdfast.model.ids import Id, id_text
+from holdfast.model.records import Content, Kind, Origin
+
+NO_RECORD = Id(bytes(16))
+"""The id of events that are about the space and no memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Take in a new memory.
+
+    Attributes:
+        keyed: The id follows from an idempotency key, so the memory may be there already.
+        readmit: Take it in although its text was forgotten or rejected.
+    """
+
+    content: Content
+    record: Id
+    keyed: bool = False
+    readmit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a `Take`: the memory's id, and whether it is new."""
+
+    record: Id
+    is_new: bool
+
+
+def take(view: View, command: Take, secret: bytes) -> tuple[tuple[Draft, ...], Taken]:
+    """Decide on a new memory.
+
+    Raises:
+        Gone: it was forgotten, under this key or in these words.
+        Rejected: these words were corrected.
+        KeyReused: the key came with other arguments before.
+    """
+    content = command.content
+    if command.keyed:
+        held = view.find(command.record)
+        if held and held.receipt:
+            raise Gone(
+                f"The memory made with this key was forgotten (receipt {id_text(held.receipt)}). "
+                "Nothing was written; use another key if it is to be remembered again."
+            )
+        if held and held.seq:
+            _same_arguments(view, held, content)
+            return (), Taken(command.record, is_new=False)
+    digest = admission_digest(secret, content)
+    reason = view.bar(digest)
+    if reason and not command.readmit:
+        raise _barred(reason)
+    readmits = {"readmits": digest.hex()} if reason else {}
+    draft = Draft(EventType.REMEMBERED, command.record, 1, encode_content(content, **readmits))
+    return (draft,), Taken(command.record, is_new=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """Replace what a memory says.
+
+    Attributes:
+        version: The version the caller has seen, or None to correct whatever holds.
+        replacement: Id of the memory that will hold.
+    """
+
+    record: Id
+    text: str
+    replacement: Id
+    valid_from: int
+    actor: str
+    origin: Origin = Origin.USER
+    version: int | None = None
+    reason: str | None = None
+
+
+def correct(view: View, command: Correct, secret: bytes) -> tuple[tuple[Draft, ...], Id]:
+    """Supersede a memory by a fact that says what is right, and bar the rejected words.
+
+    A turn stays in its session as it was said; only recall no longer returns it.
+
+    Raises:
+        NotFound, Gone, VersionConflict, InvalidText.
+    """
+    held = _held(view, command.record)
+    if held.closed_by:
+        raise VersionConflict(
+            f"Memory {id_text(held.id)} was already superseded by {id_text(held.closed_by)}. "
+            "Nothing was written; correct that one instead."
+        )
+    _expect_version(held, command.version)
+    old = _content_of(view, held)
+    if normalised(old.text) == normalised(command.text):
+        raise InvalidText("The correction says the same as what it corrects. Nothing was written.")
+    new = replace(
+        old if old.kind is Kind.FACT else _fact_about(old),
+        text=command.text,
+        origin=command.origin,
+        actor=command.actor,
+        valid_from=command.valid_from,
+        valid_to=None,
+        arguments=None,
+    )
+    digest = text_digest(secret, command.text)
+    reason = view.bar(digest)
+    if reason is BarReason.FORGOTTEN:
+        raise _barred(reason)
+    # The reason is the caller's words, so it goes where it is erased; what closes holds a digest only.
+    beside = {"readmits": digest.hex()} if reason else {}
+    if command.reason:
+        beside["because"] = command.reason
+    closing = canonical({"rejected": text_digest(secret, old.text).hex()})
+    return (
+        Draft(EventType.REMEMBERED, command.replacement, 1, encode_content(new, **beside)),
+        Draft(EventType.SUPERSEDED, command.record, held.version, closing, command.replacement),
+    ), command.replacement
+
+
+def close(view: View, record: Id, by: Id, secret: bytes) -> tuple[Draft, ...]:
+    """Supersede a memory by one that is here already; nothing to do where it is superseded or gone."""
+    held = view.find(record)
+    if held is None or not held.live:
+        return ()
+    closing = canonical({"rejected": text_digest(secret, _content_of(view, held).text).hex()})
+    return (Draft(EventType.SUPERSEDED, record, held.version, closing, by),)
+
+
+@dataclass(frozen=True, slots=True)
+class Revise:
+    """Change what is noted about a memory, not what it says.
+
+    Attributes:
+        changes: Fields of `Content` with their new values.
+    """
+
+    record: Id
+    changes: Mapping[str, Any]
+    actor: str
+    version: int | None = None
+
+
+def revise(view: View, command: Revise, secret: bytes) -> tuple[tuple[Draft, ...], int]:
+    """Write a further version of a memory under the same id; gives its version.
+
+    Raises:
+        NotFound, Gone, VersionConflict.
+    """
+    held = _held(view, command.record)
+    _expect_version(held, command.version)
+    content = replace(_content_of(view, held), **command.changes, actor=command.actor)
+    version = held.version + 1
+    return (Draft(EventType.REVISED, command.record, version, encode_content(content)),), version
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Erase memories and everything derived from them."""
+
+    records: Sequence[Id]
+    receipt: Id
+    actor: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What a forget erases.
+
+    Attributes:
+        asked: The memories named by the caller that were still held.
+        derived: Those that fell with them because they were derived from them.
+        already: Those named that had been forgotten before.
+    """
+
+    asked: tuple[Id, ...]
+    derived: tuple[Id, ...]
+    already: tuple[Id, ...]
+
+
+def forget(view: View, command: Forget, secret: bytes) -> tuple[tuple[Draft, ...], Forgotten]:
+    """Decide what a forget erases: the named memories and, to any depth, those derived from them.
+
+    Raises:
+        NotFound: one of the ids is unknown; then nothing is forgotten.
+    """
+    asked, already = dict[Id, Holding](), list[Id]()
+    for record in command.records:
+        held = view.find(record)
+        if held is None:
+            raise NotFound(f"There is no memory {id_text(record)} in this space. Nothing was forgotten.")
+        if held.receipt:
+            already.append(record)
+        else:
+            asked[record] = held
+    falling, queue = dict(asked), list(asked)
+    while queue:
+        for held in view.derived_from(queue.pop()):
+            if held.id not in falling:
+                falling[held.id] = held
+                queue.append(held.id)
+    drafts = tuple(_tombstone(view, held, command, secret) for held in falling.values())
+    derived = tuple(record for record in falling if record not in asked)
+    return drafts, Forgotten(tuple(asked), derived, tuple(already))
+
+
+def set_model(view: View, fingerprint: str, dimensions: int) -> tuple[Draft, ...]:
+    """Bind the space to an embedding model; nothing to do where it is bound to that one already.
+
+    Raises:
+        ModelMismatch: it is bound to another.
+    """
+    bound = view.model()
+    if bound is None:
+        payload = canonical({"fingerprint": fingerprint, "dimensions": dimensions})
+        return (Draft(EventType.MODEL_SET, NO_RECORD, 0, payload),)
+    expect_model(bound.fingerprint, fingerprint)
+    return ()
+
+
+def expect_model(bound: str, given: str) -> None:
+    """Raise `ModelMismatch` unless the two fingerprints are equal."""
+    if bound != given:
+        raise ModelMismatch(
+            f"This space holds vectors of the model {bound!r}, but {given!r} was given; vectors of two models "
+            "cannot be compared. Nothing was written. Open it with the model it was made with, or without one."
+        )
+
+
+def _held(view: View, record: Id) -> Holding:
+    held = view.find(record)
+    if held is None or (held.seq == 0 and held.receipt is None):
+        raise NotFound(f"There is no memory {id_text(record)} in this space. Nothing was written.")
+    if held.receipt:
+        raise Gone(f"Memory {id_text(record)} was forgotten (receipt {id_text(held.receipt)}). Nothing was written.")
+    return held
+
+
+def _expect_version(held: Holding, version: int | None) -> None:
+    if version is not None and version != held.version:
+        raise VersionConflict(
+            f"Memory {id_text(held.id)} is at version {held.version}, not {version}. "
+            "Nothing was written; read it again and decide."
+        )
+
+
+def _content_of(view: View, held: Holding) -> Content:
+    content = decode_content(view.event(held.seq))
+    if content is None:
+        raise Damaged(f"Memory {id_text(held.id)} has lost its text. Run `holdfast check`.")
+    return content
+
+
+def _same_arguments(view: View, held: Holding, content: Content) -> None:
+    if _content_of(view, held).arguments != content.arguments:
+        raise key_reused(held.id)
+
+
+def key_reused(record: Id) -> KeyReused:
+    """The error for a key that came with another body."""
+    return KeyReused(
+        f"This key already made memory {id_text(record)} from other arguments. "
+        "Nothing was written; use a new key for a new memory, or correct() to change that one."
+    )
+
+
+def _fact_about(turn: Content) -> Content:
+    """The frame of a fact that corrects a turn: about whoever spoke, outside the session."""
+    return Content(
+        kind=Kind.FACT,
+        text=turn.text,
+        valid_from=turn.valid_from,
+        subject=turn.author,
+        tags=turn.tags,
+        attributes=turn.attributes,
+        source=turn.source,
+        importance=turn.importance,
+        trust=turn.trust,
+    )
+
+
+def _tombstone(view: View, held: Holding, command: Forget, secret: bytes) -> Draft:
+    bars = list[str]()
+    if held.seq:
+        content = _content_of(view, held)
+        bars.append(text_digest(secret, content.text).hex())
+        if content.kind is Kind.TURN:
+            bars.append(observation_digest(secret, content).hex())
+    payload: dict[str, object] = {"actor": command.actor, "bars": bars}
+    if command.reason:
+        payload["reason"] = command.reason
+    return Draft(EventType.FORGOTTEN, held.id, held.version, canonical(payload), command.receipt)
+
+
+def _barred(reason: BarReason) -> Gone | Rejected:
+    if reason is BarReason.FORGOTTEN:
+        return Gone(
+            "These words were forgotten and stay forgotten. Nothing was written; pass readmit=True "
+            "if they are to be remembered again."
+        )
+    return Rejected(
+        "These words were corrected and do not come back by themselves. Nothing was written; pass readmit=True "
+        "if they have become true again."
+    )

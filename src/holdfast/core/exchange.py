@@ -1,0 +1,169 @@
+"""Memories as lines of JSON and back, and conversations as turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, tzinfo
+from typing import Any, cast
+
+from holdfast.core import border
+from holdfast.core.codec import canonical, content_dict
+from holdfast.errors import HoldfastError, InvalidField, UnknownFormat
+from holdfast.model.ids import Id, parse_id
+from holdfast.model.records import Content, Kind, Origin, Record, Role, Trust
+from holdfast.model.reports import Turn
+from holdfast.model.times import format_when, parse_when
+
+FORMAT = "holdfast-record/1"
+_ENUMS = {"kind": Kind, "role": Role, "origin": Origin, "trust": Trust}
+_TIMES = ("valid_from", "valid_to")
+_CONTENT_FIELDS = frozenset(content_dict(Content(kind=Kind.FACT, text=" ", valid_from=0))) | {
+    "valid_to", "role", "author", "session", "caption", "subject", "predicate", "object", "category", "tags",
+    "attributes", "source", "sources", "origin", "trust", "actor", "confidence", "importance", "arguments",
+}  # fmt: skip
+_RECORD_FIELDS = frozenset(("format", "id", "version", "recorded_at", "superseded_by", "superseded_at", "content"))
+_ENTRY_FIELDS = frozenset(
+    ("id", "session", "when", "author", "role", "text", "caption", "source", "tags", "attributes")
+)
+
+
+def record_line(record: Record) -> str:
+    """One memory as one line of JSON, with names for numbers and ISO 8601 for times."""
+    content = content_dict(record)
+    for name, enum in _ENUMS.items():
+        if name in content:
+            content[name] = enum(content[name]).name.lower()
+    for name in _TIMES:
+        if name in content:
+            content[name] = format_when(content[name])
+    line: dict[str, Any] = {
+        "format": FORMAT,
+        "id": record.id,
+        "version": record.version,
+        "recorded_at": format_when(record.recorded_at),
+        "content": content,
+    }
+    if record.superseded_by is not None:
+        line["superseded_by"] = record.superseded_by
+    return canonical(line).decode()
+
+
+def read_record(line: Mapping[str, Any]) -> tuple[Id, Content, Id | None]:
+    """The id, the content and the successor of an exported memory.
+
+    Raises:
+        InvalidInput: something in it is not what `record_line` writes.
+    """
+    _only(line, _RECORD_FIELDS, "record")
+    raw = line.get("content")
+    if not isinstance(raw, dict):
+        raise InvalidField("The record has no content.")
+    values = dict(cast("dict[str, Any]", raw))
+    _only(values, _CONTENT_FIELDS, "content")
+    for name, enum in _ENUMS.items():
+        if name in values:
+            known = {member.name.lower(): member for member in enum}
+            if values[name] not in known:
+                raise InvalidField(f"{values[name]!r:.60} is not a {name}; expected one of: {', '.join(known)}.")
+            values[name] = known[values[name]]
+    for name in _TIMES:
+        if name in values:
+            values[name] = parse_when(values[name])
+    missing = {"kind", "text", "valid_from"} - values.keys()
+    if missing:
+        raise InvalidField(f"The content lacks {', '.join(sorted(missing))}.")
+    successor = line.get("superseded_by")
+    return parse_id(str(line.get("id"))), checked_content(values), None if successor is None else parse_id(successor)
+
+
+def checked_content(values: Mapping[str, Any]) -> Content:
+    """A content from foreign values, each checked as if a caller had given it.
+
+    Raises:
+        InvalidInput.
+    """
+    given = dict(values)
+    border.check_text(given["text"])
+    for name in ("author", "session", "subject", "predicate", "object", "source", "actor", "arguments"):
+        if name in given:
+            given[name] = border.check_label(given[name], name)
+    if "caption" in given:
+        given["caption"] = border.check_text(given["caption"], "caption")
+    if "category" in given:
+        given["category"] = border.check_category(given["category"])
+    for name in ("confidence", "importance"):
+        if name in given:
+            given[name] = border.check_unit(given[name], name)
+    if "tags" in given:
+        given["tags"] = border.check_tags(given["tags"])
+    if "attributes" in given:
+        given["attributes"] = border.check_attributes(given["attributes"])
+    if "sources" in given:
+        given["sources"] = tuple(str(source) for source in given["sources"])
+        for source in given["sources"]:
+            parse_id(source)
+    return Content(**given)
+
+
+def read_conversation(line: Mapping[str, Any], zone: tzinfo = UTC) -> tuple[list[Turn], list[Mapping[str, object]]]:
+    """The turns of a conversation, and the questions beside it.
+
+    An entry without a time takes that of the entry before it, the first ones that of the first that
+    has one. Sessions and keys are named after the conversation, so importing again adds nothing.
+
+    Raises:
+        InvalidInput: naming the entry.
+    """
+    entries, name = line.get("entries"), line.get("conversation", "conversation")
+    if not isinstance(entries, list) or not isinstance(name, str | int):
+        raise UnknownFormat("Expected an object with 'conversation' (a name) and 'entries' (a list).")
+    rows = cast("list[object]", entries)
+    times, turns = list[int | None](), list[Turn]()
+    for number, row in enumerate(rows, 1):
+        try:
+            entry = _entry(row)
+            times.append(parse_when(entry["when"], zone=zone) if entry.get("when") else (times[-1] if times else None))
+            turns.append(_turn(str(name), number, entry))
+        except HoldfastError as error:
+            raise type(error)(f"Entry {number}: {error}") from None
+    first = next((time for time in times if time is not None), None)
+    dated = [replace(turn, when_ms=first if at is None else at) for turn, at in zip(turns, times, strict=True)]
+    questions = cast("Sequence[Mapping[str, object]]", line.get("questions") or ())
+    return dated, [question for question in questions if isinstance(question, Mapping)]  # pyright: ignore[reportUnnecessaryIsInstance]
+
+
+def _entry(row: object) -> Mapping[str, Any]:
+    if not isinstance(row, dict):
+        raise InvalidField(f"it is {row!r:.60}; expected an object with 'author' and 'text'.")
+    entry = cast("dict[str, Any]", row)
+    _only(entry, _ENTRY_FIELDS, "entry")
+    if "text" not in entry or not (entry.get("author") or entry.get("role")):
+        raise InvalidField("it lacks 'text', or both 'author' and 'role'.")
+    return entry
+
+
+def _turn(conversation: str, number: int, entry: Mapping[str, Any]) -> Turn:
+    role = entry.get("role")
+    if role is not None and role not in border.SPEAKERS:
+        raise InvalidField(f"{role!r:.60} is not a role; expected one of: {', '.join(border.SPEAKERS)}.")
+    author = entry.get("author")
+    return Turn(
+        speaker=str(role or author),
+        author=author if role else None,
+        text=entry["text"],
+        session=f"{conversation}/{entry.get('session', 1)}",
+        caption=entry.get("caption") or None,
+        source=entry.get("source"),
+        key=f"{conversation}/{entry.get('id', number)}",
+        tags=entry.get("tags") or (),
+        attributes=entry.get("attributes"),
+    )
+
+
+def _only(given: Mapping[str, Any], known: frozenset[str], what: str) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise InvalidField(
+            f"The {what} has unknown fields: {', '.join(unknown)}; known are {', '.join(sorted(known))}."
+        )

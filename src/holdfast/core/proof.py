@@ -1,0 +1,96 @@
+"""The chain that makes a journal tamper-evident, and stays checkable after payloads are erased."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import struct
+from collections.abc import Iterable, Sequence
+
+from holdfast.model.events import Draft, Event, Head, Header
+
+_HEADER = struct.Struct(">4s16s16sQQB16sI16s")
+_MARK = b"HFE1"
+_NO_ID = bytes(16)
+SALT_BYTES = 16
+
+
+def genesis(space: bytes, node: bytes) -> bytes:
+    """The chain value before a node's first event."""
+    return hashlib.sha256(b"holdfast chain 1" + space + node).digest()
+
+
+def header_bytes(header: Header) -> bytes:
+    """The bytes of a header that the chain covers."""
+    return _HEADER.pack(
+        _MARK,
+        header.space,
+        header.node,
+        header.node_seq,
+        header.hlc,
+        header.type,
+        header.record,
+        header.version,
+        header.other or _NO_ID,
+    )
+
+
+def commitment(salt: bytes, payload: bytes) -> bytes:
+    """HMAC-SHA256: hides the payload once the salt is erased, and binds it until then."""
+    return hmac.digest(salt, payload, hashlib.sha256)
+
+
+def link(previous: bytes, header: Header, committed: bytes) -> bytes:
+    """The chain value after an event."""
+    return hashlib.sha256(previous + header_bytes(header) + committed).digest()
+
+
+def seal(drafts: Sequence[Draft], head: Head, now_ms: int, salts: bytes) -> list[Event]:
+    """Give decided events their place: the node's next numbers, clock values and chain.
+
+    Args:
+        now_ms: The wall clock. A clock that went backwards, or another node's later one, never
+            makes a stamp smaller than the ones before it.
+        salts: At least 16 random bytes per draft.
+    """
+    if len(salts) < SALT_BYTES * len(drafts):
+        raise ValueError(f"{len(salts)} bytes of salt for {len(drafts)} events; {SALT_BYTES} each are needed")
+    chain, hlc, events = head.chain, head.hlc, list[Event]()
+    for place, draft in enumerate(drafts):
+        hlc = max(hlc + 1, now_ms << 16)
+        header = Header(
+            head.space, head.node, head.node_seq + place + 1, hlc, draft.type, draft.record, draft.version, draft.other
+        )
+        salt = salts[place * SALT_BYTES : (place + 1) * SALT_BYTES]
+        committed = commitment(salt, draft.payload)
+        chain = link(chain, header, committed)
+        events.append(Event(header, committed, chain, salt, draft.payload))
+    return events
+
+
+def verify_payload(event: Event) -> bool:
+    """Whether the payload is the one that was committed to; an erased one has nothing to check."""
+    if event.payload is None or event.salt is None:
+        return event.payload is None and event.salt is None
+    return hmac.compare_digest(commitment(event.salt, event.payload), event.commitment)
+
+
+def chain_problems(events: Iterable[Event], anchors: dict[bytes, tuple[int, bytes]] | None = None) -> list[str]:
+    """What is wrong with the chains of a journal, in words; empty when all is well.
+
+    Args:
+        events: Of any number of nodes, each node's in order.
+        anchors: Per node the number and chain value below which events were pruned.
+    """
+    at, problems = dict(anchors or {}), list[str]()
+    for event in events:
+        header = event.header
+        number, chain = at.get(header.node, (0, genesis(header.space, header.node)))
+        if header.node_seq != number + 1:
+            problems.append(f"event {event.seq}: node sequence jumps from {number} to {header.node_seq}")
+        elif link(chain, header, event.commitment) != event.chain:
+            problems.append(f"event {event.seq}: header or chain was altered")
+        if not verify_payload(event):
+            problems.append(f"event {event.seq}: payload does not match its commitment")
+        at[header.node] = (header.node_seq, event.chain)
+    return problems

@@ -1,0 +1,120 @@
+"""What a query says: its words, the people it names, the times it names and what it asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from holdfast.core.lexical import term_hashes
+from holdfast.core.when import Span, spans
+from holdfast.core.words import NOT_NAMES, ORDINARY_NAMES
+
+MAX_QUERY_CHARS: Final = 4_000
+"""Characters of a query that are read for names and times."""
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_ASKS_TIME: Final = re.compile(
+    r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:date|day|month|year|time|week|season)\b|\bhow long\b|\bhow (?:many|much) "
+    r"(?:days|weeks|months|years|time)\b|\bhow (?:often|old|recently)\b",
+    re.IGNORECASE,
+)
+# Only what it has said already: "what would you suggest" asks for something new.
+_BY_ASSISTANT: Final = re.compile(
+    r"\bdid you (?:\w+ )?(?:say|tell|suggest|recommend|mention|give|provide|explain|list|advise|propose|describe|write|"
+    r"answer|share|call)\b|\byou (?:\w+ )?(?:said|told|suggested|recommended|mentioned|gave|provided|explained|listed|"
+    r"advised|proposed|described|wrote|answered|shared)\b|\byour (?:\w+ )?(?:answers?|reply|replies|recommendations?|"
+    r"suggestions?|advice|explanations?)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query as the engine reads it."""
+
+    text: str
+    dense_text: str
+    """What to embed: the query with the names of known authors in the first person."""
+    terms: tuple[int, ...]
+    """Distinct keyed terms, in order."""
+    named: tuple[str, ...]
+    """Known authors it names, sorted."""
+    times: tuple[Span, ...]
+    """Times it names, milliseconds since 1970 UTC, half-open."""
+    asks_time: bool
+    """It asks when, or how long."""
+    asks_assistant: bool
+    """It asks what the assistant said."""
+
+
+def parse_query(text: str, *, key: bytes, authors: Sequence[str], now_ms: int) -> Query:
+    """Read a query.
+
+    Args:
+        text: what is asked; any text, read up to `MAX_QUERY_CHARS` characters for names and times.
+        key: the space's secret that its terms are hashed with.
+        authors: `Statistics.authors` of the corpus.
+        now_ms: when it is asked, milliseconds since 1970 UTC.
+    """
+    text = text[:MAX_QUERY_CHARS]
+    places = _named(text, _name_words(tuple(authors)))
+    return Query(
+        text=text,
+        dense_text=_in_first_person(text, (place[:2] for place in places)),
+        terms=term_hashes(text, key),
+        named=tuple(sorted({name for _, _, name in places})),
+        times=spans(text, now_ms),
+        asks_time=bool(_ASKS_TIME.search(text)),
+        asks_assistant=bool(_BY_ASSISTANT.search(text)),
+    )
+
+
+@lru_cache(maxsize=8)
+def _name_words(authors: tuple[str, ...]) -> dict[str, tuple[tuple[str, ...], str] | None]:
+    """Return, by the first word of each author's name, its other words and the name; None where two share it."""
+    names: dict[str, tuple[tuple[str, ...], str] | None] = {}
+    for author in authors:
+        words = tuple(_WORD.findall(author.casefold()))
+        if words and len(words[0]) > 1 and words[0] not in NOT_NAMES:
+            names[words[0]] = None if words[0] in names else (words[1:], author)
+    return names
+
+
+def _named(text: str, names: dict[str, tuple[tuple[str, ...], str] | None]) -> list[tuple[int, int, str]]:
+    """Return where known authors are named: start, end, name.
+
+    An author called "support" or "Customer Service" must not be found in every question about support or a
+    customer: a name counts in lower case only where it is given in full and its author writes it otherwise.
+    """
+    found: list[tuple[int, int, str]] = []
+    if not names:
+        return found
+    words = list(_WORD.finditer(text))
+    for i, word in enumerate(words):
+        first = word[0].casefold()
+        known = names.get(first)
+        if known is None:
+            continue
+        rest, name = known
+        last = words[min(i + len(rest), len(words) - 1)]
+        full = tuple(other[0].casefold() for other in words[i + 1 : i + 1 + len(rest)]) == rest
+        if not word[0][0].islower() or (full and not name[0].islower() and first not in ORDINARY_NAMES):
+            found.append((word.start(), last.end() if full else word.end(), name))
+    return found
+
+
+def _in_first_person(text: str, places: Iterable[tuple[int, int]]) -> str:
+    """Replace names by "I" and "my": people speak of themselves in the first person."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in places:
+        if start < done:
+            continue
+        possessive = re.compile(r"['’]s?(?!\w)").match(text, end)
+        pieces += (text[done:start], "my" if possessive else "I")
+        done = possessive.end() if possessive else end
+    pieces.append(text[done:])
+    return "".join(pieces)

@@ -1,0 +1,147 @@
+"""Every error Holdfast raises on purpose.
+
+The docstring of a class is its default message. ``retryable`` says whether the same call may
+succeed later without a change by the caller.
+
+    HoldfastError
+    ├── InvalidInput (ValueError)
+    │   ├── InvalidText          ├── InvalidTime       ├── InvalidVector
+    │   ├── InvalidFilter        ├── InvalidField      └── UnknownFormat
+    ├── NotFound (LookupError)
+    ├── Conflict
+    │   ├── VersionConflict      ├── KeyReused         └── Rejected
+    ├── Gone
+    ├── StoreError
+    │   ├── NotASpace            ├── NewerSchema       ├── Damaged
+    │   ├── StoreReadOnly        ├── StoreFull         ├── StoreBusy
+    │   └── Closed
+    ├── ModelMismatch
+    ├── EmbedderError
+    │   ├── NoEmbedder           ├── EmbedderUnavailable   └── EmbedderRefused
+    └── ImportStopped
+"""
+
+from __future__ import annotations
+
+
+class HoldfastError(Exception):
+    """Holdfast could not do what was asked."""
+
+    retryable: bool = False
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").splitlines()[0])
+
+
+class InvalidInput(HoldfastError, ValueError):
+    """A value given to Holdfast is not one it accepts. Nothing was written."""
+
+
+class InvalidText(InvalidInput):
+    """A text is empty, too long, or holds characters that cannot be stored. Nothing was written."""
+
+
+class InvalidTime(InvalidInput):
+    """A time cannot be read or is out of range. Nothing was written."""
+
+
+class InvalidVector(InvalidInput):
+    """A vector has the wrong length or a value that is not finite. Nothing was written."""
+
+
+class InvalidFilter(InvalidInput):
+    """A filter names an unknown field or holds a value it cannot match."""
+
+
+class InvalidField(InvalidInput):
+    """A field is unknown or holds a value outside its range. Nothing was written."""
+
+
+class UnknownFormat(InvalidInput):
+    """A file is in a format Holdfast does not read. Nothing was written."""
+
+
+class NotFound(HoldfastError, LookupError):
+    """There is no memory with that id in this space."""
+
+
+class Conflict(HoldfastError):
+    """The change contradicts what is stored. Nothing was written."""
+
+
+class VersionConflict(Conflict):
+    """The memory changed since the version you named. Nothing was written; read it again and decide."""
+
+
+class KeyReused(Conflict):
+    """The idempotency key was used before with other arguments. Nothing was written."""
+
+
+class Rejected(Conflict):
+    """These words were corrected and do not come back by themselves. Nothing was written."""
+
+
+class Gone(HoldfastError):
+    """That memory was forgotten and stays forgotten. Nothing was written."""
+
+
+class StoreError(HoldfastError):
+    """The store cannot do what was asked."""
+
+
+class NotASpace(StoreError):
+    """The file is not a Holdfast space. It was not changed."""
+
+
+class NewerSchema(StoreError):
+    """The space was written by a newer Holdfast. It was not changed; upgrade Holdfast to open it."""
+
+
+class Damaged(StoreError):
+    """The space holds bytes that are not the ones that were written. Run `holdfast check`."""
+
+
+class StoreReadOnly(StoreError):
+    """The space cannot be written here. Nothing was written."""
+
+
+class StoreFull(StoreError):
+    """The disk is full. Nothing of this change was written; what was acknowledged before is kept."""
+
+    retryable = True
+
+
+class StoreBusy(StoreError):
+    """Another process kept the space locked for too long. Nothing was written."""
+
+    retryable = True
+
+
+class Closed(StoreError):
+    """The memory was closed; open it again to use it."""
+
+
+class ModelMismatch(HoldfastError):
+    """The space holds vectors of another embedding model. Nothing was written."""
+
+
+class EmbedderError(HoldfastError):
+    """The embedding model failed. Stored memories are kept and will be embedded later."""
+
+
+class NoEmbedder(EmbedderError):
+    """No embedding model was found on this machine."""
+
+
+class EmbedderUnavailable(EmbedderError):
+    """The embedding model cannot be reached now. Stored memories are kept and will be embedded later."""
+
+    retryable = True
+
+
+class EmbedderRefused(EmbedderError):
+    """The embedding model refused these texts. They are kept and stay searchable by their words."""
+
+
+class ImportStopped(HoldfastError):
+    """An import stopped before the end. What was imported before is kept; importing again adds nothing twice."""

@@ -1,0 +1,356 @@
+"""`Memory` and `Session`: one space, the way a program uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from holdfast.model.recollection import Recollection
+from holdfast.model.records import Origin, Record, Role, Scalar
+from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport, Stats, Turn
+from holdfast.model.times import When
+from holdfast.ports.clock import Clock
+from holdfast.ports.embedder import Embedder
+from holdfast.wiring import Space, open_space
+
+
+class Memory:
+    """The memory in one space. Safe to use from several threads; close it when done, or use ``with``.
+
+    Every call that writes returns after the write is durable. Vectors follow in the background.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        embedder: Embedder | str | None = "auto",
+        as_: str = "owner",
+        read_only: bool = False,
+        create: bool = True,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Open the space in a file, making it first where there is none.
+
+        Args:
+            path: A file, or ``:memory:`` for a space that ends with the process.
+            embedder: A model; ``"auto"`` finds one (see `holdfast.adapters.embed.resolve`) and goes
+                on without where there is none; a folder or address of one; or None to recall by words only.
+            as_: Name of the principal who acts, noted with what is written. The caller's own word.
+            read_only: Never write; the file must be there.
+            create: Make the file where it is missing.
+            clock: Where times and randomness come from; the machine's own by default.
+
+        Raises:
+            NotASpace, NewerSchema, Damaged, StoreReadOnly, StoreError: the file cannot be used.
+            ModelMismatch: the space holds vectors of another model.
+        """
+        return cls(open_space(str(path), embedder, as_, read_only=read_only, create=create, clock=clock))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop background work and release the file. What has no vector yet gets it at the next open."""
+        self._space.close()
+
+    # Writing
+
+    def session(self, id: str, *, user: str | None = None, agent: str | None = None) -> Session:  # noqa: A002
+        """The session with that id, new or resumed.
+
+        Args:
+            user, agent: Names for the roles ``user`` and ``assistant`` in what is added.
+        """
+        return Session(self._space, id, user=user, agent=agent)
+
+    def remember(
+        self,
+        text: str,
+        *,
+        category: str | None = None,
+        subject: str | None = None,
+        predicate: str | None = None,
+        object: str | None = None,  # noqa: A002
+        source: str | None = None,
+        sources: Sequence[str] = (),
+        key: str | None = None,
+        when: When | None = None,
+        until: When | None = None,
+        tags: Sequence[str] = (),
+        attributes: Mapping[str, Scalar] | None = None,
+        confidence: float = 1.0,
+        importance: float = 0.5,
+        origin: Origin | str = Origin.USER,
+        readmit: bool = False,
+    ) -> Record:
+        """Remember a fact.
+
+        Args:
+            category: One of `holdfast.CATEGORIES`.
+            source: Where it came from, in your words.
+            sources: Ids of the memories it was derived from; it is forgotten with any of them.
+            key: Idempotency key: the same call again gives the same memory, another body is a conflict.
+            when, until: When it became true and when it stops being true; now and never by default.
+            confidence, importance: 0 to 1.
+            readmit: Take it in although these words were forgotten or corrected before.
+
+        Raises:
+            InvalidInput: a value is not acceptable.
+            Gone: these words, or the memory made with this key, were forgotten.
+            Rejected: these words were corrected.
+            KeyReused: the key was used with other arguments.
+            NotFound: one of ``sources`` is not here.
+        """
+        return self._space.remembering.remember(
+            text, category=category, subject=subject, predicate=predicate, object_=object, source=source,
+            sources=sources, key=key, when=when, until=until, tags=tags, attributes=attributes,
+            confidence=confidence, importance=importance, origin=origin, readmit=readmit,
+        )  # fmt: skip
+
+    def correct(
+        self,
+        id: str,  # noqa: A002
+        text: str,
+        *,
+        when: When | None = None,
+        version: int | None = None,
+        reason: str | None = None,
+        origin: Origin | str = Origin.USER,
+    ) -> Record:
+        """Replace what a memory says by what is right; gives the new memory.
+
+        The old one is superseded: kept in history, not recalled any more, and its words do not come
+        back by themselves. A turn stays in its session as it was said.
+
+        Args:
+            when: Since when the correction is true; now by default.
+            version: The version you have seen; a later one is a conflict.
+
+        Raises:
+            NotFound, Gone, VersionConflict, InvalidInput.
+        """
+        return self._space.remembering.correct(id, text, when=when, version=version, reason=reason, origin=origin)
+
+    def revise(
+        self,
+        id: str,  # noqa: A002
+        *,
+        version: int | None = None,
+        category: str | None = None,
+        tags: Sequence[str] | None = None,
+        attributes: Mapping[str, Scalar] | None = None,
+        confidence: float | None = None,
+        importance: float | None = None,
+        until: When | None = None,
+    ) -> Record:
+        """Change what is noted about a memory, never what it says; what is None stays as it is.
+
+        Args:
+            version: Compare and set: the version you have seen; a later one is a conflict.
+            attributes: Replace all attributes.
+
+        Raises:
+            NotFound, Gone, VersionConflict, InvalidInput.
+        """
+        return self._space.remembering.revise(
+            id, version=version, category=category, tags=tags, attributes=attributes, confidence=confidence,
+            importance=importance, until=until,
+        )  # fmt: skip
+
+    def forget(self, *ids: str, reason: str | None = None) -> ForgetReceipt:
+        """Erase memories and everything derived from them, everywhere in the space, for good.
+
+        Raises:
+            NotFound: one of the ids is unknown; then nothing is forgotten.
+            InvalidInput: no id, or one that is not an id.
+        """
+        return self._space.forgetting.forget(ids, reason=reason)
+
+    # Reading
+
+    def recall(
+        self,
+        query: str,
+        *,
+        budget_tokens: int | None = None,
+        limit: int = 10,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        now: When | None = None,
+    ) -> Recollection:
+        """What is remembered about a question, best first, with reasons.
+
+        Args:
+            query: A question or topic in any words, 1 to 100,000 characters.
+            budget_tokens: Take hits in order until their text fills so many tokens.
+            limit: The most hits, 1 to 1,000.
+            where: Only memories whose fields equal these values (or one of several): ``author``,
+                ``role``, ``session``, ``kind``, ``category``, ``subject``, ``source``, ``tag``, ``origin``.
+            since, until: Only what was said, or became true, from and before these times.
+            now: The moment the question is asked, for "last week"; the clock's by default.
+
+        Raises:
+            InvalidText, InvalidFilter, InvalidTime, InvalidField.
+        """
+        return self._space.recalling.recall(
+            query, budget_tokens=budget_tokens, limit=limit, where=where, since=since, until=until, now=now
+        )
+
+    def get(self, id: str) -> Record:  # noqa: A002
+        """One memory, live or superseded.
+
+        Raises:
+            NotFound, Gone, Damaged.
+        """
+        return self._space.inspecting.get(id)
+
+    def history(self, id: str) -> list[HistoryEntry]:  # noqa: A002
+        """Everything that happened to a memory, oldest first; works for forgotten ones too.
+
+        Raises:
+            NotFound.
+        """
+        return self._space.inspecting.history(id)
+
+    def records(self, *, where: Mapping[str, str | Sequence[str]] | None = None) -> Iterator[Record]:
+        """Every live memory that matches, in order of arrival; see `recall` for ``where``."""
+        return self._space.inspecting.records(where)
+
+    def at(self, moment: When | None = None, *, seq: int | None = None) -> Memory:
+        """The memory as it was at a time, or after event ``seq``, read-only, without what was erased since.
+
+        Takes about a second for 50,000 events. Close it when done.
+
+        Raises:
+            InvalidInput: neither or both were given, or one is out of range.
+        """
+        return Memory(self._space.at(moment, seq))
+
+    def stats(self) -> Stats:
+        """Counts and sizes."""
+        return self._space.inspecting.stats()
+
+    # Moving in and out
+
+    def import_(
+        self,
+        source: str | Path | Iterable[str],
+        *,
+        format: Literal["auto", "conversation", "records"] = "auto",  # noqa: A002
+        skip_errors: bool = False,
+        zone: str = "UTC",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ImportReport:
+        """Take in conversations (one JSON object a line) or what `export` wrote; again adds nothing twice.
+
+        Args:
+            source: A file, or its lines.
+            skip_errors: Go on after a line that cannot be taken and report it; otherwise it stops there.
+            zone: Offset for times that have none: ``UTC`` or such as ``+01:00``.
+            progress: Called with entries done and entries known so far.
+
+        Raises:
+            UnknownFormat: nothing in it is a format Holdfast reads.
+            ImportStopped: a line could not be taken; what came before it is kept.
+        """
+        return self._space.transfer.import_(
+            source, format_=format, skip_errors=skip_errors, zone=zone, progress=progress
+        )
+
+    def export(self, *, superseded: bool = False) -> Iterator[str]:
+        """Every live memory as one JSON object a line, in order of arrival.
+
+        Args:
+            superseded: Superseded ones too.
+
+        Raises:
+            Damaged: a memory is not what was written; what came before it has been given.
+        """
+        return self._space.transfer.export(superseded=superseded)
+
+    # Keeping
+
+    def settle(self, timeout_s: float | None = None, *, progress: Callable[[int, int], None] | None = None) -> int:
+        """Wait until every memory has its vector; gives how many still have none when time is up.
+
+        Raises:
+            EmbedderError: the model fails; what has no vector stays searchable by its words.
+        """
+        return self._space.embedding.settle(timeout_s, progress=progress)
+
+    def check(self) -> list[str]:
+        """What is wrong with the space, in words; empty when all is well."""
+        return self._space.inspecting.check()
+
+    def rebuild(self) -> str:
+        """Make everything that follows from the journal again; gives the digest of the result."""
+        return self._space.inspecting.rebuild()
+
+    def digest(self) -> str:
+        """SHA-256 over what is held: equal where the same events arrived, in any order."""
+        return self._space.inspecting.digest()
+
+
+class Session:
+    """One conversation. Turns keep their order and their neighbours help to find them."""
+
+    def __init__(self, space: Space, id: str, *, user: str | None, agent: str | None) -> None:  # noqa: A002
+        self._space = space
+        self.id = space.remembering.check_session(id)
+        self._names = {
+            role: space.remembering.check_name(name)
+            for role, name in ((Role.USER, user), (Role.ASSISTANT, agent))
+            if name
+        }
+
+    def add(
+        self,
+        speaker: str,
+        text: str,
+        *,
+        when: When | None = None,
+        author: str | None = None,
+        caption: str | None = None,
+        source: str | None = None,
+        key: str | None = None,
+        tags: Sequence[str] = (),
+        attributes: Mapping[str, Scalar] | None = None,
+    ) -> Record:
+        """Add what was said; durable when this returns.
+
+        Args:
+            speaker: ``user``, ``assistant``, ``system`` or ``tool``, or a participant's name.
+            when: When it was said; now by default, at most a day ahead of the clock.
+            author: A name for the speaker, where ``speaker`` is a role.
+            caption: Description of something shared along with it.
+            key: Idempotency key: the same call again gives the same turn, another body is a conflict.
+
+        Raises:
+            InvalidInput, KeyReused.
+            Gone: this very turn was forgotten, or the one made with this key.
+        """
+        return self._space.remembering.add(
+            self.id, self._names, speaker, text, when=when, author=author, caption=caption, source=source, key=key,
+            tags=tags, attributes=attributes,
+        )  # fmt: skip
+
+    def add_many(self, turns: Iterable[Turn]) -> list[Record]:
+        """Add several turns in one durable write: all of them or, on any error, none."""
+        return self._space.remembering.add_many(self.id, self._names, turns)
+
+    def turns(self, limit: int | None = None) -> list[Record]:
+        """What was said, in order; the last ``limit`` turns where given. Superseded turns are there as said."""
+        return self._space.inspecting.turns(self.id, limit)

@@ -1,0 +1,16 @@
+"""Bounds on what callers may give; every one is checked before anything is written."""
+
+TEXT_CHARS = 1_000_000
+"""Characters in one text. A longer document belongs in several memories."""
+LABEL_CHARS = 500
+"""Characters in an author, session, subject, source, tag, key or other short field."""
+TAGS = 64
+ATTRIBUTES = 64
+SOURCES = 1_000
+QUERY_CHARS = 100_000
+BATCH = 10_000
+"""Turns in one call of add_many."""
+LIMIT_HITS = 1_000
+"""The most hits one recall returns."""
+FUTURE_MS = 86_400_000
+"""How far ahead of the clock a turn may claim to have been said: clocks differ, by less than a day."""

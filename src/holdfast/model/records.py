@@ -1,0 +1,142 @@
+"""What is remembered: the content of a memory and the record that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import MappingProxyType
+
+Scalar = str | int | float | bool
+"""What an attribute may hold."""
+
+_NOTHING: Mapping[str, Scalar] = MappingProxyType({})
+
+
+class Kind(IntEnum):
+    """What sort of memory it is; the numbers are stored."""
+
+    TURN = 1
+    """An episode: something said in a session, never edited."""
+    FACT = 2
+    """A dated claim, superseded when it stops being true."""
+
+
+class Role(IntEnum):
+    """Who spoke, in the sense of chat messages; the numbers are stored."""
+
+    NONE = 0
+    USER = 1
+    ASSISTANT = 2
+    SYSTEM = 3
+    TOOL = 4
+
+
+class Origin(IntEnum):
+    """Where a memory came from; written once, never changed; the numbers are stored."""
+
+    USER = 1
+    AGENT = 2
+    TOOL = 3
+    DOCUMENT = 4
+    INFERRED = 5
+    RECALLED = 6
+
+
+class Trust(IntEnum):
+    """What a memory may be used for; anything derived has the least trust of its sources."""
+
+    NONE = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+
+
+TRUST_OF_ORIGIN: Mapping[Origin, Trust] = MappingProxyType(
+    {
+        Origin.USER: Trust.HIGH,
+        Origin.AGENT: Trust.MEDIUM,
+        Origin.TOOL: Trust.LOW,
+        Origin.DOCUMENT: Trust.LOW,
+        Origin.INFERRED: Trust.MEDIUM,
+        Origin.RECALLED: Trust.NONE,
+    }
+)
+
+CATEGORIES = (
+    "identity", "contact", "preference", "instruction", "relationship", "health", "finance", "work",
+    "education", "place", "travel", "event", "plan", "goal", "possession", "skill", "opinion", "habit", "other",
+)  # fmt: skip
+"""The categories a fact may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What was recorded. Everything here is erased when the memory is forgotten.
+
+    Attributes:
+        text: The words, 1 to `limits.TEXT_CHARS` characters.
+        role, author, session: Who said it, under which name, in which conversation.
+        caption: Description of something shared along with it, such as a picture.
+        subject, predicate, object, category: What a fact is about.
+        source: Where it came from, in the caller's words: a document, a form, a file and line.
+        sources: Ids of the memories it was derived from.
+        actor: The principal that wrote it.
+        confidence, importance: 0 to 1.
+        valid_from, valid_to: When it is true in the world (for a turn: when it was said), in
+            milliseconds since the epoch; ``valid_to`` is exclusive, None means still true.
+        arguments: Keyed digest of the caller's arguments, where an idempotency key was given.
+    """
+
+    kind: Kind
+    text: str
+    valid_from: int
+    valid_to: int | None = None
+    role: Role = Role.NONE
+    author: str | None = None
+    session: str | None = None
+    caption: str | None = None
+    subject: str | None = None
+    predicate: str | None = None
+    object: str | None = None
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, Scalar] = field(default_factory=lambda: _NOTHING)
+    source: str | None = None
+    sources: tuple[str, ...] = ()
+    origin: Origin = Origin.USER
+    trust: Trust = Trust.HIGH
+    actor: str = "owner"
+    confidence: float = 1.0
+    importance: float = 0.5
+    arguments: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(Content):
+    """One version of a memory, as stored.
+
+    Attributes:
+        id: Dashed UUID text.
+        version: 1 for the first, one more for each revision.
+        recorded_at: When the system took in this version, milliseconds since the epoch.
+        superseded_by: Id of the memory that replaced it, or None while it holds.
+        superseded_at: When that happened, milliseconds since the epoch.
+    """
+
+    id: str
+    version: int
+    recorded_at: int
+    superseded_by: str | None = None
+    superseded_at: int | None = None
+
+    @property
+    def entry(self) -> str:
+        """The line that is indexed and embedded: author, text and what was shared with it."""
+        return entry_text(self.author, self.text, self.caption)
+
+
+def entry_text(author: str | None, text: str, caption: str | None) -> str:
+    """``"{author}: {text} [shares {caption}]"``, each part only where there is one."""
+    line = f"{author}: {text}" if author else text
+    return f"{line} [shares {caption}]" if caption else line

@@ -1,0 +1,1 @@
+"""What Holdfast needs of the world, as protocols in the words of the domain."""

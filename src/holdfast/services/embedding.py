@@ -1,0 +1,233 @@
+"""Vectors follow the texts: in the background, and a little at recall."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.core.codec import decode_content
+from holdfast.core.decide import expect_model, set_model
+from holdfast.core.proof import verify_payload
+from holdfast.core.vectors import quantise
+from holdfast.errors import Closed, EmbedderError, EmbedderRefused, HoldfastError, InvalidVector
+from holdfast.model.events import Event, SetModel
+from holdfast.model.holdings import Holding
+from holdfast.model.records import entry_text
+from holdfast.ports.embedder import Embedder, Vectors
+from holdfast.ports.store import Entry, StoredVectors
+from holdfast.services.ledger import Ledger
+
+BATCH = 64
+"""Texts between two commits of vectors, at most."""
+SIDE_BY_SIDE = 8
+"""Texts given to a model on this machine in one call, which it may embed on several cores."""
+BATCH_S = 0.25
+"""Seconds between two commits of vectors, about."""
+WAIT_S = (1.0, 2.0, 5.0, 15.0, 60.0)
+"""Seconds to wait after the first, second, … failure of the model in a row."""
+
+
+class Embedding:
+    """Gives memories their vectors, without ever standing in the way of a write.
+
+    Args:
+        embedder: None where there is no model; then nothing happens here.
+        why_none: Why there is none, in words.
+    """
+
+    def __init__(self, ledger: Ledger, embedder: Embedder | None, why_none: str | None) -> None:
+        self._ledger = ledger
+        self.embedder = embedder
+        self.why_none = why_none
+        self.failure: str | None = None
+        self._bound = False
+        self._one_at_a_time = threading.Lock()
+        self._refused: set[int] = set()
+        self._wake = threading.Event()
+        self._idle = threading.Condition()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        if embedder is not None:
+            with ledger.store.reading() as reader:
+                model, waiting = reader.model(), reader.backlog_size()
+            if model:
+                expect_model(model.fingerprint, embedder.fingerprint)
+            if waiting and not ledger.store.read_only:
+                self.written()
+
+    # In the background
+
+    def written(self) -> None:
+        """Something was written that may want a vector."""
+        if self.embedder is None or self._stopping:
+            return
+        self._wake.set()
+        if self._thread is None:
+            with self._idle:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._follow, name="holdfast-embedding", daemon=True)
+                    self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the text at hand; the backlog is kept in the space."""
+        self._stopping = True
+        self._wake.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _follow(self) -> None:
+        failures = 0
+        while not self._stopping:
+            self._wake.wait()
+            self._wake.clear()
+            try:
+                while not self._stopping and self.embed_some(BATCH, BATCH_S):
+                    failures = 0
+                self.failure = None
+            except Closed:
+                return
+            except HoldfastError as error:
+                # The texts are safe in the space; wait and try again, recall says that it is degraded.
+                self.failure = str(error)
+                pause = WAIT_S[min(failures, len(WAIT_S) - 1)]
+                failures += 1
+                with self._idle:
+                    self._idle.notify_all()
+                    self._idle.wait_for(lambda: self._stopping, pause if not self._stopping else 0)
+                self._wake.set()
+                continue
+            with self._idle:
+                self._idle.notify_all()
+
+    # On demand
+
+    def embed_some(self, most: int, seconds: float) -> int:
+        """Embed the oldest of the backlog, as many as come ready in the time; gives how many were tried.
+
+        Raises:
+            EmbedderError, StoreError, ModelMismatch.
+        """
+        if self.embedder is None:
+            return 0
+        with self._one_at_a_time:
+            with self._ledger.store.reading() as reader:
+                after, batch = 0, list[tuple[Holding, Event]]()
+                while not batch:
+                    waiting = reader.backlog(most, after)
+                    if not waiting:
+                        return 0
+                    after = waiting[-1].n
+                    current = reader.current([held.n for held in waiting if held.n not in self._refused])
+                    batch = [current[n] for n in sorted(current)]
+            self._bind(self.embedder)
+            clock, start = self._ledger.clock, self._ledger.clock.monotonic_s()
+            ready, vectors = list[tuple[Holding, Entry]](), list[NDArray[np.float32]]()
+            # A model behind a network is asked for as many as it takes at once.
+            step = getattr(self.embedder, "batch_size", SIDE_BY_SIDE)
+            for place in range(0, len(batch), step):
+                self._embed(self.embedder, batch[place : place + step], ready, vectors)
+                if self._stopping or clock.monotonic_s() - start >= seconds:
+                    break
+            if ready:
+                self._store(self.embedder, ready, np.stack(vectors))
+            return len(batch)
+
+    def _embed(
+        self,
+        embedder: Embedder,
+        batch: Sequence[tuple[Holding, Event]],
+        ready: list[tuple[Holding, Entry]],
+        vectors: list[NDArray[np.float32]],
+    ) -> None:
+        some = list[tuple[Holding, Entry]]()
+        for held, event in batch:
+            content = decode_content(event) if verify_payload(event) else None
+            if content is None:
+                self._refused.add(held.n)
+            else:
+                some.append((held, (content.author, content.text, content.caption)))
+        try:
+            made = checked_vectors(embedder.embed([entry_text(*entry) for _, entry in some]), len(some), embedder)
+        except EmbedderRefused:
+            if len(some) == 1:
+                self._refused.add(some[0][0].n)
+                return
+            for one in batch:
+                self._embed(embedder, [one], ready, vectors)
+            return
+        ready.extend(some)
+        vectors.extend(made)
+
+    def _store(self, embedder: Embedder, ready: Sequence[tuple[Holding, Entry]], vectors: Vectors) -> None:
+        values, scales = quantise(vectors)
+        ns = [held.n for held, _ in ready]
+        self._ledger.store.put_vectors(
+            ns,
+            [held.seq for held, _ in ready],
+            [entry for _, entry in ready],
+            StoredVectors(np.array(ns, np.int64), values, scales, 0),
+            SetModel(embedder.fingerprint, embedder.dimensions),
+        )
+
+    def _bind(self, embedder: Embedder) -> None:
+        if not self._bound:
+            name, dimensions = embedder.fingerprint, embedder.dimensions
+            self._ledger.write(lambda view, secret: (set_model(view, name, dimensions), None))
+            self._bound = True
+
+    def query_vector(self, text: str) -> NDArray[np.float32] | None:
+        """The vector of a query, or None where there is no model.
+
+        Raises:
+            EmbedderError.
+        """
+        if self.embedder is None:
+            return None
+        return checked_vectors(self.embedder.embed_query(text)[np.newaxis], 1, self.embedder)[0]
+
+    def settle(self, timeout_s: float | None, *, progress: Callable[[int, int], None] | None = None) -> int:
+        """Wait until nothing waits for a vector; gives how many still do when time is up.
+
+        Raises:
+            EmbedderError: the model fails.
+        """
+        if self.embedder is None:
+            return self._waiting()
+        clock = self._ledger.clock
+        start, at_first = clock.monotonic_s(), self._waiting()
+        waiting = at_first
+        while waiting and (timeout_s is None or clock.monotonic_s() - start < timeout_s):
+            self.embed_some(BATCH, BATCH_S if timeout_s is None else min(BATCH_S, timeout_s))
+            waiting = self._waiting()
+            if progress:
+                progress(at_first - waiting, at_first)
+        return waiting
+
+    def _waiting(self) -> int:
+        with self._ledger.store.reading() as reader:
+            size = reader.backlog_size()
+        return max(0, size - len(self._refused))
+
+
+def checked_vectors(vectors: Vectors, count: int, embedder: Embedder) -> Vectors:
+    """What a model returned, if it is what the port promises.
+
+    Raises:
+        InvalidVector: wrong shape, or values that are not finite.
+    """
+    if vectors.shape != (count, embedder.dimensions):
+        raise InvalidVector(
+            f"The model {embedder.fingerprint} gave vectors of shape {vectors.shape}; expected "
+            f"{(count, embedder.dimensions)}. Nothing was written."
+        )
+    if not np.isfinite(vectors).all():
+        raise InvalidVector(f"The model {embedder.fingerprint} gave values that are not finite. Nothing was written.")
+    return vectors
+
+
+MODEL_FAILURES = (EmbedderError, InvalidVector)
+"""What a model may fail with; the memory then goes on by words."""

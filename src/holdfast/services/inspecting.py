@@ -1,0 +1,193 @@
+"""Looking into a space: records, history, counts, and whether all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from holdfast.core import border
+from holdfast.core.codec import decode_content, record_of
+from holdfast.core.proof import chain_problems, verify_payload
+from holdfast.errors import Damaged, Gone, HoldfastError, NotFound
+from holdfast.model.events import Event, EventType
+from holdfast.model.holdings import Holding
+from holdfast.model.ids import id_text, parse_id
+from holdfast.model.records import Kind, Record
+from holdfast.model.reports import HistoryEntry, Stats
+from holdfast.ports.store import Reader
+from holdfast.services.ledger import Ledger
+from holdfast.services.live_index import LiveIndex
+
+PAGE = 1_000
+"""Memories or events read in one go."""
+_WHAT = {
+    EventType.REMEMBERED: "remembered",
+    EventType.REVISED: "revised",
+    EventType.SUPERSEDED: "superseded",
+    EventType.FORGOTTEN: "forgotten",
+}
+
+
+class Inspecting:
+    """Reads of one space that are not recall.
+
+    Args:
+        replayed: Gives the digest of the journal replayed into an empty projection.
+    """
+
+    def __init__(self, ledger: Ledger, index: LiveIndex, replayed: Callable[[], bytes]) -> None:
+        self._ledger = ledger
+        self._index = index
+        self._replayed = replayed
+
+    def get(self, memory: str) -> Record:
+        record = parse_id(memory)
+        with self._reading() as reader:
+            held = reader.find(record)
+            if held is None or (not held.seq and not held.receipt):
+                raise NotFound(f"There is no memory {memory} in this space.")
+            if held.receipt:
+                raise Gone(f"Memory {memory} was forgotten (receipt {id_text(held.receipt)}).")
+            return _record(held, reader.event(held.seq))
+
+    def history(self, memory: str) -> list[HistoryEntry]:
+        record = parse_id(memory)
+        with self._reading() as reader:
+            events = reader.events_of(record)
+        if not events:
+            raise NotFound(f"There is no memory {memory} in this space.")
+        entries = list[HistoryEntry]()
+        for event in events:
+            header = event.header
+            is_version = header.type in (EventType.REMEMBERED, EventType.REVISED)
+            content = decode_content(_verified(event)) if is_version else None
+            entries.append(
+                HistoryEntry(
+                    what=_WHAT[header.type],
+                    at_ms=header.at_ms,
+                    version=header.version,
+                    record=record_of(event, content) if content else None,
+                    other=id_text(header.other) if header.other else None,
+                    seq=event.seq,
+                )
+            )
+        return entries
+
+    def records(self, where: Mapping[str, str | Sequence[str]] | None, *, superseded: bool = False) -> Iterator[Record]:
+        checked = border.check_where(where)
+        # Pages are read in a view each, so that a slow consumer does not hold the log.
+        if checked:
+            with self._reading() as reader:
+                ns = reader.select(checked, None, None)
+            for start in range(0, len(ns), PAGE):
+                yield from self._page(ns[start : start + PAGE], superseded=False)
+            return
+        after = 0
+        while True:
+            with self._reading() as reader:
+                ns = reader.held(after, PAGE)
+            if not ns:
+                return
+            after = ns[-1]
+            yield from self._page(ns, superseded)
+
+    def turns(self, session: str, limit: int | None) -> list[Record]:
+        with self._reading() as reader:
+            ns = reader.session(session)
+        if limit is not None:
+            ns = ns[-border.check_count(limit, "limit", 10_000_000) :]
+        return [
+            record
+            for start in range(0, len(ns), PAGE)
+            for record in self._page(ns[start : start + PAGE], superseded=True)
+        ]
+
+    def _page(self, ns: Sequence[int], superseded: bool) -> list[Record]:
+        with self._reading() as reader:
+            current = reader.current(ns)
+        pairs = [current[n] for n in ns if n in current]
+        return [_record(held, event) for held, event in pairs if superseded or held.closed_by is None]
+
+    def stats(self) -> Stats:
+        with self._reading() as reader:
+            tally, head, model, pending = reader.tally(), reader.head(), reader.model(), reader.backlog_size()
+        return Stats(
+            space=id_text(head.space),
+            live=tally.live,
+            superseded=tally.superseded,
+            forgotten=tally.forgotten,
+            by_kind={Kind(kind).name.lower(): count for kind, count in tally.by_kind.items()},
+            by_category=dict(tally.by_category),
+            by_author=dict(tally.by_author),
+            sessions=tally.sessions,
+            oldest_ms=tally.oldest_ms,
+            newest_ms=tally.newest_ms,
+            events=head.seq,
+            pending=pending,
+            model=model.fingerprint if model else None,
+            size_bytes=self._ledger.store.size_bytes(),
+        )
+
+    def check(self) -> list[str]:
+        found = self._ledger.store.problems()
+        with self._reading() as reader:
+            journal = list(chain_problems(_all_events(reader)))
+            found += journal
+            heads = reader.node_heads()
+            newest = {event.header.node: event.chain for event in _all_events(reader)}
+            found += [
+                f"node {id_text(node)}: the journal does not end where its head says"
+                for node, (number, chain) in heads.items()
+                if number and newest.get(node) != chain
+            ]
+            found += [
+                f"memory {n}: its vector is damaged; rebuild drops it and it is made again"
+                for n in reader.vectors(0).damaged
+            ]
+            digest = reader.digest()
+        if journal:
+            return found
+        try:
+            if self._replayed() != digest:
+                found.append("what is held differs from what the journal says; rebuild makes it again")
+        except HoldfastError as error:
+            found.append(f"the journal cannot be replayed: {error}")
+        return found
+
+    def rebuild(self) -> str:
+        with self._reading() as reader:
+            damaged = reader.vectors(0).damaged
+        if damaged:
+            self._ledger.store.drop_vectors(damaged)
+        digest = self._ledger.rebuild()
+        self._index.drop()
+        return digest.hex()
+
+    def digest(self) -> str:
+        with self._reading() as reader:
+            return reader.digest().hex()
+
+    def _reading(self) -> AbstractContextManager[Reader]:
+        return self._ledger.store.reading()
+
+
+def _all_events(reader: Reader) -> Iterator[Event]:
+    after = 0
+    while batch := reader.events(after, PAGE):
+        yield from batch
+        after = batch[-1].seq
+
+
+def _verified(event: Event) -> Event:
+    if not verify_payload(event):
+        raise Damaged(
+            f"Event {event.seq} does not hold what was written; nothing altered is returned. Run `holdfast check`."
+        )
+    return event
+
+
+def _record(held: Holding, event: Event) -> Record:
+    content = decode_content(_verified(event))
+    if content is None:
+        raise Damaged(f"Memory {id_text(held.id)} has lost its text. Run `holdfast check`.")
+    return record_of(event, content, held.closed_by, held.closed_ms)

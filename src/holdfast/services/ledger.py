@@ -1,0 +1,80 @@
+"""The one way a space is written: decide, seal, apply, commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from holdfast.core.apply import apply, replay
+from holdfast.core.proof import SALT_BYTES, seal
+from holdfast.core.sync import admit
+from holdfast.core.view import View
+from holdfast.model.events import Draft, Event, Sealed
+from holdfast.model.ids import Id, time_ordered_id
+from holdfast.ports.clock import Clock
+from holdfast.ports.store import Commit, Reader, SpaceStore
+
+R = TypeVar("R")
+
+Decision = Callable[[View, bytes], tuple[Sequence[Draft], R]]
+"""Reads a view, given the space's secret, and yields events with what the caller is to be told."""
+
+
+class Ledger:
+    """A space's journal with a clock: turns decisions into sealed events and stores them."""
+
+    def __init__(self, store: SpaceStore, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+
+    @property
+    def secret(self) -> bytes:
+        return self.store.identity.secret
+
+    def new_id(self) -> Id:
+        """A fresh random id."""
+        return time_ordered_id(self.clock.now_ms(), self.clock.entropy(10))
+
+    def write(self, decide: Decision[R]) -> R:
+        """Decide against the newest state and store what that comes to, durably.
+
+        Raises:
+            StoreError, and whatever the decision raises; then nothing was written.
+        """
+        return self.write_events(decide)[0]
+
+    def write_events(self, decide: Decision[R]) -> tuple[R, Sequence[Event]]:
+        """As `write`, and the events that were written."""
+
+        def commit(view: Reader) -> Commit[tuple[R, Sequence[Event]]]:
+            drafts, result = decide(view, self.secret)
+            if not drafts:
+                return Commit((), (result, ()))
+            salts = self.clock.entropy(SALT_BYTES * len(drafts))
+            events = seal(drafts, view.head(), self.clock.now_ms(), salts)
+            sealed = tuple(Sealed(event, apply(event, self.secret)) for event in events)
+            return Commit(sealed, (result, events))
+
+        return self.store.commit(commit)
+
+    def merge(self, events: Iterable[Event]) -> int:
+        """Take in events of other nodes of the same space; gives how many were new.
+
+        Raises:
+            InvalidInput, Damaged: see `holdfast.core.sync.admit`; then nothing was taken in.
+        """
+        given = tuple(events)
+
+        def commit(view: Reader) -> Commit[int]:
+            def is_forgotten(record: Id) -> bool:
+                held = view.find(record)
+                return held is not None and held.receipt is not None
+
+            sealed = admit(given, self.store.identity.space, view.node_heads(), is_forgotten, self.secret)
+            return Commit(sealed, len(sealed))
+
+        return self.store.commit(commit)
+
+    def rebuild(self) -> bytes:
+        """Make the projection again from the journal; gives its digest."""
+        return self.store.rebuild(lambda events: replay(events, self.secret))

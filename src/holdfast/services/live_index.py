@@ -1,0 +1,77 @@
+"""The index in memory, kept level with the space before every use."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from holdfast.core.corpus import Corpus
+from holdfast.ports.store import Columns, Reader, SpaceStore
+
+
+class LiveIndex:
+    """A `Corpus` of one space that follows its journal, whoever writes it.
+
+    Each use brings it level with the store first, by what changed since the last use, so every
+    process reads its own writes and everyone else's acknowledged ones.
+    """
+
+    def __init__(self, store: SpaceStore) -> None:
+        self._store = store
+        self._lock = threading.RLock()
+        self._corpus: Corpus | None = None
+        self._dimensions = 0
+        self._seq = 0
+        self._revision = 0
+        self.damaged_vectors: set[int] = set()
+
+    @contextmanager
+    def level(self) -> Generator[Corpus]:
+        """The corpus, level with the newest commit, for use inside the ``with`` alone."""
+        with self._lock:
+            with self._store.reading() as reader:
+                corpus = self._follow(reader)
+            yield corpus
+
+    def drop(self) -> None:
+        """Start anew at the next use."""
+        with self._lock:
+            self._corpus = None
+
+    def _follow(self, reader: Reader) -> Corpus:
+        model = reader.model()
+        dimensions = model.dimensions if model else 0
+        corpus = self._corpus
+        if corpus is None or (dimensions and dimensions != self._dimensions):
+            self._dimensions = dimensions
+            self._corpus = corpus = Corpus(dimensions) if dimensions else Corpus()
+            self._seq, self._revision = reader.head().seq, 0
+            _load(corpus, reader.columns(None))
+        else:
+            moved = reader.moved(self._seq)
+            if moved.changed or moved.gone:
+                corpus.remove((*moved.gone, *moved.changed))
+                _load(corpus, reader.columns(moved.changed))
+                # A revised memory keeps its vector, which left the corpus with its old version.
+                self._take_vectors(corpus, reader, 0 if len(moved.changed) > len(corpus) // 2 else None, moved.changed)
+            self._seq = moved.seq
+        if reader.vector_revision() > self._revision:
+            self._take_vectors(corpus, reader, self._revision, ())
+        return corpus
+
+    def _take_vectors(self, corpus: Corpus, reader: Reader, after: int | None, ns: tuple[int, ...]) -> None:
+        stored = reader.vectors_of(ns) if after is None else reader.vectors(after)
+        self.damaged_vectors.update(stored.damaged)
+        if len(stored.ns):
+            corpus.set_vectors(stored.ns, stored.values, stored.scales)
+        if after is not None:
+            self._revision = stored.revision
+
+
+def _load(corpus: Corpus, columns: Columns) -> None:
+    if columns.n:
+        corpus.add_columns(
+            columns.n, columns.session, columns.order, columns.author, columns.role, columns.kind, columns.said_ms,
+            columns.terms,
+        )  # fmt: skip

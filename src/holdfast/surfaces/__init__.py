@@ -1,0 +1,1 @@
+"""The ways in: wire values and the command line."""

@@ -1,0 +1,145 @@
+"""Exit codes, and errors in one line: never a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from holdfast import errors
+
+if TYPE_CHECKING:
+    from holdfast.surfaces.wire import JsonObject
+
+OK = 0
+PROBLEMS = 1
+USAGE = 2
+NOT_FOUND = 3
+CONFLICT = 4
+UNUSABLE = 5
+TEMPORARY = 6
+DEFECT = 70
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+EXIT_CODES = {
+    OK: "It worked.",
+    PROBLEMS: "Problems were found, or nothing was found where something was asked for.",
+    USAGE: "The command line, a setting or the input is not valid.",
+    NOT_FOUND: "There is no memory with that id, or it was forgotten.",
+    CONFLICT: "It contradicts what is stored, or would overwrite a file.",
+    UNUSABLE: "The store cannot be used: missing, not a space, damaged, read-only, newer, or of another model.",
+    TEMPORARY: "It may work later: the space is busy, the disk is full, or the embedding model fails.",
+    DEFECT: "A defect in Holdfast; set HOLDFAST_DEBUG=1 to see where.",
+    INTERRUPTED: "It was interrupted.",
+    PIPE_CLOSED: "The reader of the output closed it.",
+}
+"""What each exit code means."""
+
+_BY_ERROR: tuple[tuple[type[Exception], int], ...] = (
+    (errors.NoEmbedder, USAGE),
+    (errors.InvalidInput, USAGE),
+    (errors.ImportStopped, USAGE),
+    (errors.NotFound, NOT_FOUND),
+    (errors.Gone, NOT_FOUND),
+    (errors.Conflict, CONFLICT),
+    (errors.StoreBusy, TEMPORARY),
+    (errors.StoreFull, TEMPORARY),
+    (errors.EmbedderError, TEMPORARY),
+    (errors.StoreError, UNUSABLE),
+    (errors.ModelMismatch, UNUSABLE),
+)
+
+
+class WrongUsage(errors.InvalidInput):
+    """The command was called in a way it does not take."""
+
+
+class NoSpace(errors.StoreError):
+    """There is no space at that place yet."""
+
+
+class FileExists(errors.Conflict):
+    """The file is there already. It was not changed."""
+
+
+class Defect(errors.HoldfastError):
+    """Holdfast met a situation it was not written for."""
+
+
+def exit_code(error: Exception) -> int:
+    """The exit code an error ends the command with."""
+    for kind, code in _BY_ERROR:
+        if isinstance(error, kind):
+            return code
+    if isinstance(error, OSError):
+        return TEMPORARY if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN) else UNUSABLE
+    return DEFECT if isinstance(error, Defect) else PROBLEMS
+
+
+def report(error: Exception, *, as_json: bool) -> int:
+    """Write an error to stderr; gives the exit code."""
+    from holdfast.surfaces import wire
+    from holdfast.surfaces.cli.screen import visible
+
+    if isinstance(error, click.ClickException):
+        error = _usage(error)
+    elif isinstance(error, OSError) and not isinstance(error, errors.HoldfastError):
+        told = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+        code = exit_code(error)
+        known = errors.StoreFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else errors.StoreError
+        error = known(f"The system refused: {told}.")
+        return _write(wire.error_to_wire(error), code, as_json=as_json)
+    elif not isinstance(error, errors.HoldfastError):
+        error = defect(error)
+    body = wire.error_to_wire(error)
+    if not as_json:
+        body = {"error": {"message": visible(str(error))}}
+    return _write(body, exit_code(error), as_json=as_json)
+
+
+def defect(error: Exception) -> Defect:
+    """An error nobody meant to raise, in words a person can pass on."""
+    return Defect(
+        f"{type(error).__name__}: {error}. This is a defect in Holdfast; please report it with what you ran "
+        "(HOLDFAST_DEBUG=1 shows where it happened)."
+    )
+
+
+def warn(message: str) -> None:
+    """Say something beside the result, on stderr."""
+    from holdfast.surfaces.cli.screen import visible
+
+    click.echo(f"holdfast: {visible(message)}", err=True)
+
+
+def silence_output() -> None:
+    """Send what is still buffered for a closed pipe nowhere, so that the interpreter ends quietly."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            os.dup2(nowhere, stream.fileno())
+        except (OSError, ValueError):
+            continue
+
+
+def _usage(error: click.ClickException) -> WrongUsage:
+    hint = ""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        hint = f" Try: {error.ctx.command_path} --help"
+    return WrongUsage(error.format_message() + hint)
+
+
+def _write(body: JsonObject, code: int, *, as_json: bool) -> int:
+    from holdfast.surfaces import wire
+
+    if as_json:
+        click.echo(wire.to_json(body), err=True)
+        return code
+    error = body["error"]
+    assert isinstance(error, dict)
+    click.echo(f"holdfast: error: {error['message']}", err=True)
+    return code

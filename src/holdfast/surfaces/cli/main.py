@@ -1,0 +1,106 @@
+"""The `holdfast` command: which commands there are, and the edge where errors become exit codes.
+
+A command's module is imported when it is used, and what it needs when it runs, so that ``--version``
+and ``--help`` answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from holdfast.surfaces.cli import failure
+
+COMMANDS = {
+    "demo": "demo",
+    "add": "write",
+    "chat-log": "chat",
+    "recall": "read",
+    "import": "move",
+    "export": "move",
+    "forget": "write",
+    "correct": "write",
+    "history": "read",
+    "stats": "read",
+    "check": "keep",
+    "rebuild": "keep",
+    "doctor": "doctor",
+    "completion": "keep",
+}
+"""Commands in the order of the help page, and the module each is in."""
+
+
+class HoldfastGroup(click.Group):
+    """Loads commands late and turns every error into one line and a documented exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"holdfast.surfaces.cli.{COMMANDS[cmd_name]}")
+        found = getattr(module, cmd_name.replace("-", "_") + "_command")
+        assert isinstance(found, click.Command)
+        return found
+
+    def main(  # pyright: ignore[reportIncompatibleMethodOverride] click's overloads only name what it returns
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> Any:
+        given = sys.argv[1:] if args is None else list(args)
+        as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
+        extra.pop("standalone_mode", None)
+        try:
+            code = super().main(given, prog_name or "holdfast", standalone_mode=False, **extra) or failure.OK
+            sys.stdout.flush()
+        except click.Abort:
+            click.echo("holdfast: interrupted", err=True)
+            code = failure.INTERRUPTED
+        except BrokenPipeError:
+            failure.silence_output()
+            code = failure.PIPE_CLOSED
+        except Exception as error:
+            if os.environ.get("HOLDFAST_DEBUG") == "1":
+                raise
+            code = failure.report(error, as_json=as_json)
+        sys.exit(code)
+
+
+@click.group(
+    cls=HoldfastGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes, settings and every option: docs/reference/cli.md",
+)
+@click.version_option(package_name="holdfast", message="holdfast %(version)s")
+def cli() -> None:
+    """The memory an AI agent can rely on, in one file.
+
+    `holdfast demo` shows what it does. A space is named with --db FILE, HOLDFAST_DB, or `db` in
+    holdfast.toml; without any it is holdfast.db in your data folder.
+    """
+
+
+def run() -> None:
+    """The entry point: never a traceback, whatever happens and whatever the output can encode."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    try:
+        cli()
+    except BrokenPipeError:
+        failure.silence_output()
+        sys.exit(failure.PIPE_CLOSED)
+    except OSError:
+        # Not even the error could be written.
+        failure.silence_output()
+        sys.exit(failure.UNUSABLE)
+
+
+if __name__ == "__main__":
+    run()

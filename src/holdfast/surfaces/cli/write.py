@@ -1,0 +1,168 @@
+"""Commands that change what is remembered: add, correct, forget."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from holdfast.surfaces.cli import failure
+from holdfast.surfaces.cli.options import (
+    end,
+    full_id,
+    given_text,
+    settings_of,
+    settle,
+    show_json,
+    space_options,
+    write_new,
+    writing,
+)
+
+if TYPE_CHECKING:
+    from holdfast.memory import Memory
+    from holdfast.model.records import Record
+    from holdfast.model.reports import ForgetReceipt
+
+
+@click.command("add")
+@click.argument("text", required=False)
+@click.option("--category", help="One of the known categories, such as preference, health or work.")
+@click.option("--subject", help="Whom or what it is about.")
+@click.option("--predicate", help="What is said of the subject, such as lives_in.")
+@click.option("--object", "object_", help="The value, such as Lisbon.")
+@click.option("--source", help="Where it came from, in your words.")
+@click.option("--derived-from", "sources", metavar="ID", multiple=True, help="Memory it was derived from; repeatable.")
+@click.option("--key", help="Idempotency key: the same call again adds nothing.")
+@click.option("--when", metavar="TIME", help="When it became true; now by default.")
+@click.option("--until", metavar="TIME", help="When it stops being true.")
+@click.option("--tag", "tags", multiple=True, help="A tag; repeatable.")
+@click.option("--confidence", type=float, default=1.0, show_default=True, help="0 to 1.")
+@click.option("--importance", type=float, default=0.5, show_default=True, help="0 to 1.")
+@click.option("--origin", default="user", show_default=True, help="user, agent, tool, document, inferred or recalled.")
+@click.option("--readmit", is_flag=True, help="Take it in although it was forgotten or corrected before.")
+@space_options
+def add_command(
+    text: str | None, db: str | None, embedder: str | None, as_: str | None, as_json: bool, **fields: Any
+) -> None:
+    """Remember a fact: TEXT, or standard input."""
+    from holdfast.surfaces import wire
+
+    words = given_text(text)
+    fields["object"] = fields.pop("object_")
+    record = write_new(settings_of(db, embedder, as_), lambda memory: memory.remember(words, **fields))
+    if as_json:
+        show_json(wire.record_to_wire(record))
+    else:
+        click.echo(record.id)
+
+
+@click.command("correct")
+@click.argument("id_", metavar="ID")
+@click.argument("text", required=False)
+@click.option("--when", metavar="TIME", help="Since when the correction is true; now by default.")
+@click.option("--reason", help="Why, in your words.")
+@click.option("--version", type=int, help="The version you have seen; a later one is a conflict.")
+@space_options
+def correct_command(
+    id_: str,
+    text: str | None,
+    when: str | None,
+    reason: str | None,
+    version: int | None,
+    db: str | None,
+    embedder: str | None,
+    as_: str | None,
+    as_json: bool,
+) -> None:
+    """Replace what memory ID says by TEXT, or by standard input; the old words stay in its history."""
+    from holdfast.surfaces import wire
+    from holdfast.surfaces.cli.screen import one_line, screen, short_id
+
+    words = given_text(text)
+    with writing(settings_of(db, embedder, as_)) as memory:
+        old = memory.get(full_id(memory, id_))
+        new = memory.correct(old.id, words, when=when, reason=reason, version=version)
+        settle(memory)
+    if as_json:
+        show_json({"superseded": old.id, "record": wire.record_to_wire(new)})
+        return
+    show = screen()
+    show.line(("was ", "dim"), (short_id(old.id), "dim"), "  ", (one_line(old.text, 300), "dim strike"))
+    show.line(("now ", "bold"), (short_id(new.id), "cyan"), "  ", one_line(new.text, 300))
+    show.line(("id  ", "dim"), new.id)
+
+
+@click.command("forget")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--reason", help="Why, in your words; kept in the receipt.")
+@click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")
+@space_options
+def forget_command(
+    ids: tuple[str, ...],
+    reason: str | None,
+    yes: bool,
+    db: str | None,
+    embedder: str | None,
+    as_: str | None,
+    as_json: bool,
+) -> None:
+    """Erase memories, and everything derived from them, for good."""
+    from holdfast.surfaces import wire
+
+    if not yes and not sys.stdin.isatty():
+        raise failure.WrongUsage("Forgetting cannot be undone; give --yes where nobody can be asked.")
+    with writing(settings_of(db, embedder, as_)) as memory:
+        named = tuple(dict.fromkeys(full_id(memory, one) for one in ids))
+        if not yes and not _agreed(memory, named):
+            failure.warn("nothing was forgotten")
+            end(failure.PROBLEMS)
+            return
+        receipt = memory.forget(*named, reason=reason)
+    if as_json:
+        show_json(wire.receipt_to_wire(receipt))
+    else:
+        show_receipt(receipt)
+
+
+def show_receipt(receipt: ForgetReceipt, indent: int = 0) -> None:
+    """What was erased, for a person."""
+    from holdfast.surfaces import wire
+    from holdfast.surfaces.cli.screen import count_text, screen
+
+    show = screen()
+    forgotten = count_text(len(receipt.forgotten), "memory", "memories")
+    show.line(("Forgotten: ", "bold"), forgotten, f", and {len(receipt.derived)} derived from them", indent=indent)
+    if receipt.already:
+        show.line(f"Forgotten before: {len(receipt.already)}", indent=indent)
+    payloads, vectors = count_text(receipt.payloads, "payload"), count_text(receipt.vectors, "vector")
+    show.line(f"Erased: {payloads} of the journal, {vectors}", indent=indent)
+    show.line(f"Receipt: {receipt.id} at {wire.when_to_wire(receipt.at_ms)}", indent=indent)
+    show.line((f"Chain: {receipt.chain}", "dim"), indent=indent)
+    if receipt.pending:
+        show.line((f"Still pending: {receipt.pending}", "yellow"), indent=indent)
+
+
+def _agreed(memory: Memory, ids: tuple[str, ...]) -> bool:
+    """Show what would go and ask on standard error, so that the result stays alone on standard output."""
+    for record in _held(memory, ids[:20]):
+        from holdfast.surfaces.cli.screen import one_line, short_id
+
+        click.echo(f"  {short_id(record.id)}  {one_line(record.entry, 160)}", err=True)
+    if len(ids) > 20:
+        click.echo(f"  and {len(ids) - 20} more", err=True)
+    what = "this memory" if len(ids) == 1 else f"these {len(ids)} memories"
+    return click.confirm(f"Erase {what} and everything derived, for good?", err=True)
+
+
+def _held(memory: Memory, ids: tuple[str, ...]) -> list[Record]:
+    from holdfast.errors import Gone
+
+    records: list[Record] = []
+    for one in ids:
+        try:
+            records.append(memory.get(one))
+        except Gone:
+            continue
+    return records

@@ -1,0 +1,187 @@
+"""The one wire form of everything Holdfast gives back: used by every ``--json``, and by servers.
+
+Keys have a fixed order and are always there, with null where there is nothing. Times are ISO 8601 in
+UTC, enums are lower-case names, ids are dashed UUID text. Keys ending in ``_ms`` or ``_bytes`` are numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from holdfast.model.recollection import Hit, Recollection
+    from holdfast.model.records import Record
+    from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport, Stats
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""What JSON can say."""
+JsonObject = dict[str, Json]
+
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def record_to_wire(record: Record) -> JsonObject:
+    """One version of a memory."""
+    return {
+        "id": record.id,
+        "version": record.version,
+        "kind": record.kind.name.lower(),
+        "text": record.text,
+        "author": record.author,
+        "role": record.role.name.lower(),
+        "session": record.session,
+        "caption": record.caption,
+        "subject": record.subject,
+        "predicate": record.predicate,
+        "object": record.object,
+        "category": record.category,
+        "tags": list(record.tags),
+        "attributes": dict(record.attributes),
+        "source": record.source,
+        "sources": list(record.sources),
+        "origin": record.origin.name.lower(),
+        "trust": record.trust.name.lower(),
+        "actor": record.actor,
+        "confidence": record.confidence,
+        "importance": record.importance,
+        "valid_from": when_to_wire(record.valid_from),
+        "valid_to": when_to_wire(record.valid_to),
+        "recorded_at": when_to_wire(record.recorded_at),
+        "superseded_by": record.superseded_by,
+        "superseded_at": when_to_wire(record.superseded_at),
+    }
+
+
+def hit_to_wire(hit: Hit) -> JsonObject:
+    """One memory that was recalled; its signals sum to its score."""
+    return {
+        "score": hit.score,
+        "signals": dict(hit.signals),
+        "reasons": list(hit.reasons),
+        "sources": list(hit.sources),
+        "record": record_to_wire(hit.record),
+    }
+
+
+def recollection_to_wire(found: Recollection) -> JsonObject:
+    """What one recall gave, best first."""
+    return {
+        "query": found.query,
+        "confidence": found.confidence,
+        "degraded": found.degraded,
+        "pending": found.pending,
+        "took_ms": round(found.took_ms, 3),
+        "tokens": found.tokens,
+        "text": found.text,
+        "hits": [hit_to_wire(hit) for hit in found.hits],
+    }
+
+
+def receipt_to_wire(receipt: ForgetReceipt) -> JsonObject:
+    """What a forget erased."""
+    return {
+        "id": receipt.id,
+        "at": when_to_wire(receipt.at_ms),
+        "actor": receipt.actor,
+        "reason": receipt.reason,
+        "forgotten": list(receipt.forgotten),
+        "derived": list(receipt.derived),
+        "already": list(receipt.already),
+        "payloads": receipt.payloads,
+        "vectors": receipt.vectors,
+        "pending": receipt.pending,
+        "chain": receipt.chain,
+    }
+
+
+def history_entry_to_wire(entry: HistoryEntry) -> JsonObject:
+    """One event in the life of a memory."""
+    return {
+        "seq": entry.seq,
+        "at": when_to_wire(entry.at_ms),
+        "what": entry.what,
+        "version": entry.version,
+        "other": entry.other,
+        "record": record_to_wire(entry.record) if entry.record else None,
+    }
+
+
+def history_to_wire(entries: Sequence[HistoryEntry]) -> list[Json]:
+    """The life of a memory, oldest event first."""
+    return [history_entry_to_wire(entry) for entry in entries]
+
+
+def stats_to_wire(stats: Stats) -> JsonObject:
+    """Counts and sizes of a space."""
+    return {
+        "space": stats.space,
+        "live": stats.live,
+        "superseded": stats.superseded,
+        "forgotten": stats.forgotten,
+        "by_kind": _counts(stats.by_kind),
+        "by_category": _counts(stats.by_category),
+        "by_author": _counts(stats.by_author),
+        "sessions": stats.sessions,
+        "oldest": when_to_wire(stats.oldest_ms),
+        "newest": when_to_wire(stats.newest_ms),
+        "events": stats.events,
+        "pending": stats.pending,
+        "model": stats.model,
+        "size_bytes": stats.size_bytes,
+    }
+
+
+def report_to_wire(report: ImportReport) -> JsonObject:
+    """What an import did."""
+    return {
+        "added": report.added,
+        "unchanged": report.unchanged,
+        "forgotten": report.forgotten,
+        "skipped": [{"line": skipped.line, "why": skipped.why} for skipped in report.skipped],
+        "questions": [dict(cast("Mapping[str, Json]", question)) for question in report.questions],
+    }
+
+
+def error_to_wire(error: Exception) -> JsonObject:
+    """An error: its class in snake case, its message, and whether trying again may help."""
+    return {
+        "error": {
+            "code": error_code(type(error)),
+            "message": str(error),
+            "retryable": bool(getattr(error, "retryable", False)),
+        }
+    }
+
+
+def error_code(kind: type[Exception]) -> str:
+    """The name of an error on the wire: ``StoreBusy`` is ``store_busy``, ``NotASpace`` is ``not_a_space``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def when_to_wire(ms: int | None) -> str | None:
+    """ISO 8601 in UTC for milliseconds since the epoch."""
+    from holdfast.model.times import format_when
+
+    return None if ms is None else format_when(ms)
+
+
+def to_json(value: Json, *, indent: int | None = None) -> str:
+    """JSON text that is safe to show: what could drive a terminal or reorder a line is written as an escape."""
+    return safe_json(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
+
+
+def safe_json(text: str) -> str:
+    """The same JSON with characters that could drive a terminal or reorder a line as ``\\uXXXX`` escapes.
+
+    Such characters stand inside strings only, where JSON reads the escape as the same character.
+    """
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _counts(counts: Mapping[str, int]) -> JsonObject:
+    """Counts by name, greatest first, then by name."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

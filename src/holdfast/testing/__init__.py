@@ -1,0 +1,1 @@
+"""Shipped for those who write adapters: contracts, the reference store, faults."""

@@ -1,0 +1,341 @@
+"""The slow reference store: a space in plain dictionaries, the oracle for every adapter.
+
+It says what a store must hold after any history, in the fewest words. Nothing here is fast, and
+nothing survives the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from holdfast.core.codec import decode_content
+from holdfast.core.proof import genesis
+from holdfast.core.sync import ERASABLE
+from holdfast.errors import Damaged, InvalidVector, ModelMismatch
+from holdfast.model.events import Bar, BarReason, Change, Close, Entomb, Event, Head, Put, SetModel, Stamp
+from holdfast.model.holdings import Holding
+from holdfast.model.ids import Id, id_text
+from holdfast.model.records import Content, Record
+from holdfast.ports.store import Columns, Commit, Entry, Identity, Moved, R, StoredVectors, Tally
+
+
+@dataclass(slots=True)
+class _Cell:
+    """All that is held of one memory."""
+
+    n: int
+    put: tuple[Stamp, Put, Event] | None = None
+    close: tuple[Stamp, Close] | None = None
+    tomb: tuple[Stamp, Entomb] | None = None
+    vector: tuple[int, bytes, float] | None = None
+
+
+class ReferenceStore:
+    """A `SpaceStore` and its `Reader` in one, in memory."""
+
+    read_only = False
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self.journal: list[Event] = []
+        self.heads: dict[Id, tuple[int, bytes]] = {}
+        self._numbers: dict[Id, int] = {}
+        self._clear()
+        self._vector_revision = 0
+
+    def _clear(self) -> None:
+        self.cells: dict[Id, _Cell] = {}
+        self.bars: dict[bytes, tuple[Stamp, BarReason]] = {}
+        self.bound: tuple[Stamp, SetModel] | None = None
+
+    # Writing
+
+    def commit(self, decide: Callable[[ReferenceStore], Commit[R]]) -> R:
+        wanted = decide(self)
+        for sealed in wanted.sealed:
+            event = replace(sealed.event, seq=len(self.journal) + 1)
+            self.journal.append(event)
+            self.heads[event.header.node] = (event.header.node_seq, event.chain)
+            self.execute(event, sealed.changes)
+        return wanted.result
+
+    def execute(self, event: Event, changes: Iterable[Change]) -> None:
+        stamp = event.header.stamp
+        for change in changes:
+            match change:
+                case Put(record):
+                    cell = self._cell(record)
+                    if cell.tomb is None and (cell.put is None or stamp > cell.put[0]):
+                        if cell.put is None or _entry(cell.put[1].content) != _entry(change.content):
+                            cell.vector = None
+                        cell.put = (stamp, change, event)
+                case Close(record):
+                    cell = self._cell(record)
+                    if cell.tomb is None and (cell.close is None or stamp > cell.close[0]):
+                        cell.close = (stamp, change)
+                case Entomb(record):
+                    cell = self._cell(record)
+                    if cell.tomb is None or stamp > cell.tomb[0]:
+                        cell.tomb = (stamp, change)
+                    cell.put = cell.close = cell.vector = None
+                    self._erase(record)
+                case Bar(digest, reason):
+                    if digest not in self.bars or stamp > self.bars[digest][0]:
+                        self.bars[digest] = (stamp, reason)
+                case SetModel():
+                    if self.bound is None or stamp > self.bound[0]:
+                        self.bound = (stamp, change)
+
+    def _cell(self, record: Id) -> _Cell:
+        number = self._numbers.setdefault(record, len(self._numbers) + 1)
+        return self.cells.setdefault(record, _Cell(number))
+
+    def _erase(self, record: Id) -> None:
+        for place, event in enumerate(self.journal):
+            if event.header.record == record and event.header.type in ERASABLE:
+                self.journal[place] = replace(event, salt=None, payload=None)
+
+    def rebuild(self, replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]]) -> bytes:
+        vectors = {record: cell.vector for record, cell in self.cells.items()}
+        self._clear()
+        for event, changes in replay(iter(list(self.journal))):
+            self.execute(event, changes)
+        for record, cell in self.cells.items():
+            cell.vector = None if cell.tomb else vectors.get(record)
+        return self.digest()
+
+    def put_vectors(
+        self,
+        ns: Sequence[int],
+        seqs: Sequence[int],
+        entries: Sequence[Entry],
+        vectors: StoredVectors,
+        model: SetModel,
+    ) -> int:
+        if vectors.values.shape != (len(entries), model.dimensions):
+            raise InvalidVector
+        if self.bound is None or self.bound[1] != model:
+            raise ModelMismatch
+        stored, by_n = 0, {cell.n: cell for cell in self.cells.values()}
+        for place, (n, seq) in enumerate(zip(ns, seqs, strict=True)):
+            cell = by_n.get(n)
+            if cell and cell.put and cell.put[2].seq == seq and not cell.close:
+                self._vector_revision += 1
+                cell.vector = (self._vector_revision, vectors.values[place].tobytes(), float(vectors.scales[place]))
+                stored += 1
+        return stored
+
+    def drop_vectors(self, ns: Sequence[int]) -> None:
+        for cell in self.cells.values():
+            if cell.n in ns:
+                cell.vector = None
+
+    def truncate_log(self) -> bool:
+        return True
+
+    def problems(self) -> list[str]:
+        return []
+
+    def size_bytes(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing is held that could be released."""
+
+    # Reading
+
+    @contextmanager
+    def reading(self) -> Generator[ReferenceStore]:
+        yield self
+
+    def head(self) -> Head:
+        identity = self.identity
+        number, chain = self.heads.get(identity.node, (0, genesis(identity.space, identity.node)))
+        hlc = max((event.header.hlc for event in self.journal), default=0)
+        return Head(identity.space, identity.node, number, chain, hlc, len(self.journal))
+
+    def node_heads(self) -> Mapping[Id, tuple[int, bytes]]:
+        return dict(self.heads)
+
+    def find(self, record: Id) -> Holding | None:
+        cell = self.cells.get(record)
+        return _holding(record, cell) if cell else None
+
+    def current(self, ns: Sequence[int]) -> Mapping[int, tuple[Holding, Event]]:
+        wanted = set(ns)
+        return {
+            cell.n: (_holding(record, cell), self.journal[cell.put[2].seq - 1])
+            for record, cell in self.cells.items()
+            if cell.n in wanted and cell.put
+        }
+
+    def bar(self, digest: bytes) -> BarReason | None:
+        held = self.bars.get(digest)
+        return held[1] or None if held else None
+
+    def event(self, seq: int) -> Event:
+        if not 1 <= seq <= len(self.journal):
+            raise Damaged(f"There is no event {seq}.")
+        return self.journal[seq - 1]
+
+    def events_of(self, record: Id) -> Sequence[Event]:
+        return [event for event in self.journal if event.header.record == record]
+
+    def events(self, after_seq: int, limit: int) -> Sequence[Event]:
+        return self.journal[after_seq : after_seq + limit]
+
+    def derived_from(self, record: Id) -> Sequence[Holding]:
+        source = id_text(record)
+        return [_holding(i, c) for i, c in self.cells.items() if c.put and source in c.put[1].content.sources]
+
+    def erasable(self, records: Sequence[Id]) -> tuple[int, int]:
+        wanted = set(records)
+        held = [e for e in self.journal if e.header.record in wanted and e.header.type in ERASABLE and e.payload]
+        return len(held), sum(1 for record in wanted if record in self.cells and self.cells[record].vector)
+
+    def model(self) -> SetModel | None:
+        return self.bound[1] if self.bound else None
+
+    def _live(self) -> list[tuple[_Cell, Put, Holding]]:
+        found = [
+            (cell, cell.put[1], _holding(i, cell)) for i, cell in self.cells.items() if cell.put and not cell.close
+        ]
+        return sorted(found, key=lambda row: row[0].n)
+
+    def count(self, where: Mapping[str, Sequence[str | int]] | None = None) -> int:
+        return len(self.select(where or {}, None, None))
+
+    def select(self, where: Mapping[str, Sequence[str | int]], since_ms: int | None, until_ms: int | None) -> list[int]:
+        def fits(content: Content) -> bool:
+            if since_ms is not None and content.valid_from < since_ms:
+                return False
+            if until_ms is not None and content.valid_from >= until_ms:
+                return False
+            return all(
+                any(tag in values for tag in content.tags) if name == "tag" else getattr(content, name) in values
+                for name, values in where.items()
+            )
+
+        return [cell.n for cell, put, _ in self._live() if fits(put.content)]
+
+    def session(self, session: str) -> list[int]:
+        turns = [
+            (c.put[1].content.valid_from, c.n)
+            for c in self.cells.values()
+            if c.put and c.put[1].content.session == session
+        ]
+        return [n for _, n in sorted(turns)]
+
+    def held(self, after_n: int, limit: int) -> list[int]:
+        return sorted(cell.n for cell in self.cells.values() if cell.put and cell.n > after_n)[:limit]
+
+    def tally(self) -> Tally:
+        contents = [put.content for _, put, _ in self._live()]
+        times = [content.valid_from for content in contents]
+        return Tally(
+            live=len(contents),
+            superseded=sum(1 for cell in self.cells.values() if cell.put and cell.close),
+            forgotten=sum(1 for cell in self.cells.values() if cell.tomb),
+            by_kind=Counter(int(content.kind) for content in contents),
+            by_category=Counter(content.category for content in contents if content.category),
+            by_author=Counter(content.author for content in contents if content.author),
+            sessions=len({content.session for content in contents if content.session}),
+            oldest_ms=min(times, default=None),
+            newest_ms=max(times, default=None),
+        )
+
+    def live(self, after_n: int, limit: int) -> Sequence[Holding]:
+        return [holding for cell, _, holding in self._live() if cell.n > after_n][:limit]
+
+    def columns(self, ns: Sequence[int] | None) -> Columns:
+        rows = [(c.n, p.content, p.terms) for c, p, _ in self._live() if ns is None or c.n in set(ns)]
+        return Columns(
+            n=[n for n, _, _ in rows],
+            session=[content.session for _, content, _ in rows],
+            order=[content.valid_from for _, content, _ in rows],
+            author=[content.author for _, content, _ in rows],
+            role=[content.role for _, content, _ in rows],
+            kind=[content.kind for _, content, _ in rows],
+            said_ms=[content.valid_from for _, content, _ in rows],
+            terms=[terms for _, _, terms in rows],
+        )
+
+    def moved(self, after_seq: int) -> Moved:
+        touched = {event.header.record for event in self.journal[after_seq:]}
+        held = {record: _holding(record, cell) for record, cell in self.cells.items() if record in touched}
+        return Moved(
+            tuple(sorted(h.n for h in held.values() if h.live)),
+            tuple(sorted(h.n for h in held.values() if not h.live)),
+            len(self.journal),
+        )
+
+    def vectors(self, after_revision: int) -> StoredVectors:
+        return self._stored(lambda cell, revision: revision > after_revision)
+
+    def vectors_of(self, ns: Sequence[int]) -> StoredVectors:
+        return self._stored(lambda cell, revision: cell.n in ns)
+
+    def _stored(self, wanted: Callable[[_Cell, int], bool]) -> StoredVectors:
+        rows = sorted((c.vector, c.n) for c in self.cells.values() if c.vector and wanted(c, c.vector[0]))
+        width = self.bound[1].dimensions if self.bound else 0
+        return StoredVectors(
+            ns=np.array([n for _, n in rows], np.int64),
+            values=np.frombuffer(b"".join(v[1] for v, _ in rows), np.int8).reshape(len(rows), width),
+            scales=np.array([v[2] for v, _ in rows], np.float32),
+            revision=self._vector_revision,
+        )
+
+    def vector_revision(self) -> int:
+        return self._vector_revision
+
+    def backlog(self, limit: int, after_n: int = 0) -> Sequence[Holding]:
+        return [h for cell, _, h in self._live() if cell.vector is None and cell.n > after_n][:limit]
+
+    def backlog_size(self) -> int:
+        return len(self.backlog(len(self.cells)))
+
+    def digest(self) -> bytes:
+        parts: list[object] = []
+        for record, cell in sorted(self.cells.items()):
+            if cell.tomb:
+                parts.append((record, cell.tomb))
+            else:
+                put = cell.put and (cell.put[0], cell.put[1], cell.put[2].commitment)
+                parts.append((record, put, cell.close))
+        parts.append(sorted(self.bars.items()))
+        parts.append(self.bound)
+        return hashlib.sha256(repr(parts).encode()).digest()
+
+
+def _entry(content: Content) -> tuple[str | None, str, str | None]:
+    return content.author, content.text, content.caption
+
+
+def _holding(record: Id, cell: _Cell) -> Holding:
+    return Holding(
+        n=cell.n,
+        id=record,
+        version=cell.put[1].version if cell.put else 0,
+        seq=cell.put[2].seq if cell.put else 0,
+        closed_by=cell.close[1].by if cell.close else None,
+        closed_ms=cell.close[0].hlc >> 16 if cell.close else None,
+        receipt=cell.tomb[1].receipt if cell.tomb else None,
+    )
+
+
+def reference_records(store: ReferenceStore) -> dict[str, Record]:
+    """Every record the reference holds, live or superseded, by id."""
+    from holdfast.core.codec import record_of
+
+    found = dict[str, Record]()
+    for record, cell in store.cells.items():
+        if cell.put and (content := decode_content(cell.put[2])):
+            holding = _holding(record, cell)
+            found[id_text(record)] = record_of(cell.put[2], content, holding.closed_by, holding.closed_ms)
+    return found

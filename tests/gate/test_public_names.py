@@ -1,0 +1,69 @@
+"""The public surface: held to a snapshot, the same in both facades, cheap to import."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import holdfast
+from holdfast import AsyncMemory, AsyncSession, Memory, Session
+
+SNAPSHOT = Path(__file__).with_name("public_names.txt")
+
+
+def surface() -> str:
+    lines = []
+    for name in holdfast.__all__:
+        value = getattr(holdfast, name)
+        lines.append(name)
+        if inspect.isclass(value):
+            for member, thing in sorted(vars(value).items()):
+                if member.startswith("_"):
+                    continue
+                thing = getattr(thing, "__func__", thing)
+                shape = str(inspect.signature(thing)) if inspect.isfunction(thing) else ""
+                lines.append(f"    {member}{shape}")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_public_names_are_those_of_the_snapshot():
+    assert surface() == SNAPSHOT.read_text("utf-8"), f"run: python {Path(__file__).name} > {SNAPSHOT.name}, and say it in the CHANGELOG"
+
+
+def test_the_public_names_are_sorted_and_all_there():
+    assert holdfast.__all__ == sorted(holdfast.__all__, key=lambda name: (name.startswith("_"), name)) or sorted(
+        holdfast.__all__
+    ) == sorted(dir(holdfast))
+    for name in holdfast.__all__:
+        assert getattr(holdfast, name) is not None
+
+
+def shapes(facade: type) -> dict[str, tuple]:
+    found = {}
+    for name, member in vars(facade).items():
+        if name.startswith("_"):
+            continue
+        function = getattr(member, "__func__", member)
+        parameters = inspect.signature(function).parameters.values()
+        found[name] = tuple((p.name, p.kind, p.default, p.annotation) for p in parameters)
+    return found
+
+
+def test_the_async_facade_has_the_same_calls():
+    assert shapes(AsyncMemory) == shapes(Memory)
+    assert shapes(AsyncSession) == shapes(Session)
+
+
+def test_importing_holdfast_loads_nothing_heavy():
+    code = (
+        "import sys, holdfast; print([m for m in ('numpy', 'apsw', 'onnxruntime', 'tokenizers', 'rich', 'click') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(surface())

@@ -1,0 +1,255 @@
+"""The laws of the journal, held by random histories on the reference store and on every adapter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.core import decide
+from holdfast.core.proof import chain_problems
+from holdfast.core.secrets import text_digest
+from holdfast.errors import Damaged, Gone, InvalidInput, KeyReused
+from holdfast.model.events import BarReason, EventType
+from holdfast.model.ids import Id, keyed_id
+from tests.laws.worlds import FACTORIES, SECRET, World, content, make_world, rival_steps, run_step, steps
+
+HEADER_FIELDS = ("space", "node", "node_seq", "hlc", "type", "record", "version", "other")
+stores = pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES.keys())
+some = settings(deadline=None, print_blob=True)
+
+
+def run(factory, history, count: int = 3) -> World:
+    world = make_world(factory, count)
+    for step in history:
+        run_step(world, step)
+    return world
+
+
+@stores
+@given(history=steps)
+@some
+def test_rebuilding_an_erased_journal_gives_the_erased_projection(factory, history):
+    world = run(factory, history)
+    for node in world.nodes:
+        before = node.digest()
+        assert node.ledger.rebuild() == before
+
+
+@stores
+@given(history=st.one_of(steps, rival_steps))
+@some
+def test_any_order_of_arrival_gives_one_digest(factory, history):
+    world = run(factory, history)
+    # Taken before anyone hears of the others, so that the orders really differ.
+    sent = [node.events() for node in world.nodes]
+    digests = set()
+    for order in permutations(range(len(sent))):
+        late = make_world(factory, 4).nodes[3]
+        waiting = [sent[i] for i in order]
+        for events in (*waiting, *waiting):
+            late.ledger.merge(events)
+        digests.add(late.digest())
+    assert len(digests) == 1
+    for node in world.nodes:
+        for events in sent:
+            node.ledger.merge(events)
+        digests.add(node.digest())
+    assert len(digests) == 1
+
+
+@stores
+@given(history=steps)
+@some
+def test_chains_verify_after_any_history_and_whatever_was_erased(factory, history):
+    for node in run(factory, history).nodes:
+        assert chain_problems(node.events()) == []
+
+
+@given(history=steps, at=st.integers(0, 100), field=st.sampled_from(HEADER_FIELDS))
+@some
+def test_an_altered_header_never_verifies(history, at, field):
+    events = list(run(FACTORIES["reference"], [*history, ("fact", 0, 0, 0)]).nodes[0].events())
+    event = events[at % len(events)]
+    value = getattr(event.header, field)
+    if isinstance(value, bytes):
+        altered = bytes([value[0] ^ 1]) + value[1:]
+    elif value is None:
+        altered = Id(b"\1" * 16)
+    else:
+        altered = EventType(value % 5 + 1) if field == "type" else value + 1
+    events[at % len(events)] = replace(event, header=replace(event.header, **{field: altered}))
+    assert chain_problems(events) != []
+
+
+@given(history=steps, at=st.integers(0, 100))
+@some
+def test_a_dropped_or_swapped_event_never_verifies(history, at):
+    world = run(FACTORIES["reference"], [*history, ("fact", 0, 0, 0), ("fact", 0, 1, 0)])
+    node = world.nodes[0].ledger.store.identity.node
+    events = [event for event in world.nodes[0].events() if event.header.node == node]
+    place = at % (len(events) - 1)
+    assert chain_problems(events[:place] + events[place + 1 :]) != []
+    swapped = [*events[:place], events[place + 1], events[place], *events[place + 2 :]]
+    assert chain_problems(swapped) != []
+
+
+@stores
+@given(history=steps, cut=st.integers(0, 40))
+@some
+def test_a_chain_pruned_below_an_anchor_still_verifies(factory, history, cut):
+    for node in run(factory, history).nodes:
+        events = node.events()
+        anchors = {event.header.node: (event.header.node_seq, event.chain) for event in events[:cut]}
+        assert chain_problems(events[cut:], anchors) == []
+
+
+@stores
+@given(history=steps)
+@some
+def test_a_forgotten_memory_never_comes_back(factory, history):
+    world = run(factory, history)
+    for node in world.nodes:
+        for other in world.nodes:
+            node.ledger.merge(other.events())
+        node.ledger.rebuild()
+        with node.ledger.store.reading() as reader:
+            for record in world.forgotten:
+                held = reader.find(record)
+                assert held is not None
+                assert held.receipt is not None
+                assert not held.live
+                texts = [e.payload for e in reader.events_of(record) if e.payload and b'"content"' in e.payload]
+                assert texts == []
+
+
+@stores
+@given(history=steps)
+@some
+def test_one_key_has_one_effect_on_all_nodes_together(factory, history):
+    world = run(factory, history)
+    for made in world.effects.values():
+        assert len(made) == 1
+
+
+@stores
+@given(history=steps)
+@some
+def test_node_numbers_have_no_gaps_and_stamps_only_grow(factory, history):
+    for node in run(factory, history).nodes:
+        last: dict[Id, int] = {}
+        clock: dict[Id, int] = {}
+        for event in node.events():
+            header = event.header
+            assert header.node_seq == last.get(header.node, 0) + 1
+            assert header.hlc > clock.get(header.node, 0)
+            last[header.node], clock[header.node] = header.node_seq, header.hlc
+
+
+@stores
+def test_a_reused_key_with_another_body_conflicts_and_after_forget_is_gone(factory):
+    ledger = make_world(factory, 1).nodes[0].ledger
+    record = keyed_id(SECRET, "owner", "remember", "intake-7")
+
+    def take(text):
+        command = decide.Take(content(text, arguments=text), record, keyed=True)
+        return ledger.write(lambda view, secret: decide.take(view, command, secret))
+
+    assert take("one").is_new
+    assert not take("one").is_new
+    with pytest.raises(KeyReused):
+        take("two")
+    erasure = decide.Forget([record], ledger.new_id(), "owner")
+    ledger.write(lambda view, secret: decide.forget(view, erasure, secret))
+    with pytest.raises(Gone):
+        take("one")
+
+
+@stores
+def test_a_forget_takes_what_was_derived_to_any_depth(factory):
+    from holdfast.model.ids import id_text
+
+    ledger = make_world(factory, 1).nodes[0].ledger
+    chain = [ledger.new_id() for _ in range(4)]
+    for place, record in enumerate(chain):
+        sources = (id_text(chain[place - 1]),) if place else ()
+        command = decide.Take(content(f"step {place}", sources=sources), record)
+        ledger.write(lambda view, secret, command=command: decide.take(view, command, secret))
+    erasure = decide.Forget([chain[0]], ledger.new_id(), "owner")
+    done = ledger.write(lambda view, secret: decide.forget(view, erasure, secret))
+    assert set(done.derived) == set(chain[1:])
+    with ledger.store.reading() as reader:
+        assert reader.count() == 0
+
+
+@stores
+def test_a_forget_that_arrives_before_its_memory_keeps_it_out(factory):
+    world = make_world(factory, 2)
+    writer, late = world.nodes
+    record = writer.ledger.new_id()
+    writer.ledger.write(lambda view, secret: decide.take(view, decide.Take(content("secret"), record), secret))
+    remembered = writer.events()
+    erasure = decide.Forget([record], writer.ledger.new_id(), "owner")
+    late.ledger.merge(remembered)
+    late.ledger.write(lambda view, secret: decide.forget(view, erasure, secret))
+    # A third node hears of the forget first and of the memory, with its words, afterwards.
+    third = make_world(factory, 3).nodes[2]
+    mine = [event for event in late.events() if event.header.node == late.ledger.store.identity.node]
+    third.ledger.merge(mine)
+    third.ledger.merge(remembered)
+    with third.ledger.store.reading() as reader:
+        assert [event.payload for event in reader.events_of(record) if event.header.type == 1] == [None]
+        assert reader.find(record).receipt is not None
+    assert third.digest() == late.digest()
+
+
+@stores
+def test_rejected_words_are_barred_until_a_correction_brings_them_back(factory):
+    ledger = make_world(factory, 1).nodes[0].ledger
+    first, second, third = (ledger.new_id() for _ in range(3))
+    ledger.write(lambda view, secret: decide.take(view, decide.Take(content("in Lisbon"), first), secret))
+    to_porto = decide.Correct(first, "in Porto", second, 0, "owner")
+    ledger.write(lambda view, secret: decide.correct(view, to_porto, secret))
+    with ledger.store.reading() as reader:
+        assert reader.bar(text_digest(SECRET, "IN  LISBON.")) is BarReason.REJECTED
+    back = decide.Correct(second, "in Lisbon", third, 0, "owner")
+    ledger.write(lambda view, secret: decide.correct(view, back, secret))
+    with ledger.store.reading() as reader:
+        assert reader.bar(text_digest(SECRET, "in Lisbon")) is None
+        assert reader.bar(text_digest(SECRET, "in Porto")) is BarReason.REJECTED
+
+
+@stores
+def test_events_out_of_order_or_altered_are_refused_whole(factory):
+    world = make_world(factory, 2)
+    sender, receiver = world.nodes
+    for text in ("one", "two", "three"):
+        command = decide.Take(content(text), sender.ledger.new_id())
+        sender.ledger.write(lambda view, secret, command=command: decide.take(view, command, secret))
+    events = list(sender.events())
+    with pytest.raises(InvalidInput):
+        receiver.ledger.merge(events[1:])
+    forged = [events[0], replace(events[1], payload=events[1].payload.replace(b"two", b"2wo"))]
+    with pytest.raises(Damaged):
+        receiver.ledger.merge(forged)
+    assert receiver.events() == []
+
+
+@stores
+def test_a_superseded_memory_stays_so_when_a_rival_version_arrives_later(factory):
+    world = make_world(factory, 2)
+    for step in (("keyed", 0, 0, 0), ("keyed", 1, 1, 0), ("correct", 0, 2, 0)):
+        run_step(world, step)
+    first, second = world.nodes
+    record = keyed_id(SECRET, "owner", "remember", "k0")
+    assert second.events()[0].header.stamp > first.events()[0].header.stamp
+    first.ledger.merge(second.events())
+    second.ledger.merge(first.events())
+    for node in world.nodes:
+        with node.ledger.store.reading() as reader:
+            assert not reader.find(record).live
+            assert reader.count() == 1
+    assert first.digest() == second.digest()
