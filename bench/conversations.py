@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from holdfast.core.columns import ROLES
-from holdfast.core.corpus import Corpus, Entry
+from holdfast.core.corpus import Corpus
+from holdfast.core.entry import ROLES, Entry
 from holdfast.core.lexical import encode_terms, entry_text
 
 KEY = b"benchmark"

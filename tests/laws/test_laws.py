@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core import decide
-from holdfast.core.proof import chain_problems
+from holdfast.core.proof import chain_problems, verify_payload
 from holdfast.core.secrets import text_digest
 from holdfast.errors import Damaged, Gone, InvalidInput, KeyReused
 from holdfast.model.events import BarReason, EventType
 from holdfast.model.ids import Id, keyed_id
+from holdfast.services.past import copy_until
+from holdfast.testing.reference import reference_records
 from tests.laws.worlds import FACTORIES, SECRET, World, content, make_world, rival_steps, run_step, steps
 
 HEADER_FIELDS = ("space", "node", "node_seq", "hlc", "type", "record", "version", "other")
@@ -124,6 +126,59 @@ def test_a_forgotten_memory_never_comes_back(factory, history):
                 assert not held.live
                 texts = [e.payload for e in reader.events_of(record) if e.payload and b'"content"' in e.payload]
                 assert texts == []
+
+
+@given(history=steps, cut=st.integers(0, 40))
+@some
+def test_pruning_changes_nothing_that_is_held_and_the_rest_still_verifies(history, cut):
+    for node in run(FACTORIES["reference"], history).nodes:
+        store = node.ledger.store
+        before, records, newest = node.digest(), reference_records(store), store.head()
+        store.prune(cut)
+        later = [event for event in store.journal if event.seq > cut]
+        assert chain_problems(later, store.anchors) == []
+        assert node.ledger.rebuild() == before
+        assert reference_records(store) == records
+        assert store.head() == newest
+        for event in store.journal:
+            assert verify_payload(event)
+        kept = [event for event in store.journal if event.seq <= cut]
+        assert all(_still_says_something(store, event) for event in kept)
+
+
+def _still_says_something(store, event) -> bool:
+    stamp = event.header.stamp
+    cell = store.cells.get(event.header.record)
+    rows = (cell.put, cell.close, cell.tomb) if cell else ()
+    return (
+        any(row and row[0] == stamp for row in rows)
+        or any(held[0] == stamp for held in store.bars.values())
+        or (store.bound is not None and store.bound[0] == stamp)
+    )
+
+
+@stores
+@given(history=steps)
+@some
+def test_the_past_is_as_it_was_minus_what_was_erased_since(factory, history):
+    world = make_world(factory, 2)
+    digests: list[dict[int, bytes]] = [{} for _ in world.nodes]
+    for step in history:
+        run_step(world, step)
+        for node, seen in zip(world.nodes, digests, strict=True):
+            with node.ledger.store.reading() as reader:
+                seen[reader.head().seq] = reader.digest()
+    for node, seen in zip(world.nodes, digests, strict=True):
+        erased = [event.seq for event in node.events() if event.header.type is EventType.FORGOTTEN]
+        for seq, digest in seen.items():
+            past = factory(node.ledger.store.identity)
+            copy_until(node.ledger.store, past, seq)
+            with past.reading() as then:
+                if not any(later > seq for later in erased):
+                    assert then.digest() == digest
+                else:
+                    gone = {event.header.record for event in node.events() if event.header.type is EventType.FORGOTTEN}
+                    assert not any(then.find(record) and then.find(record).live for record in gone)
 
 
 @stores

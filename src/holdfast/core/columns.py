@@ -12,30 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-ROLES: Final = ("none", "user", "assistant", "system", "tool")
-"""Roles by the number entries carry."""
-
-LONG_WORDS: Final = 100
-"""Words, stop words included, from which an entry counts as long."""
-
 _FIRST_CAPACITY: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What the engine knows of a space when it weighs signals."""
-
-    entries: int
-    mean_total: float
-    """Mean indexed tokens of an entry."""
-    mean_window: float
-    """Mean indexed tokens of an entry with its neighbours."""
-    long_share: float
-    """Share of entries of `LONG_WORDS` words or more, 0 to 1."""
-    role_shares: tuple[float, ...]
-    """Share of entries of each role, in the order of `ROLES`."""
-    authors: tuple[str, ...]
-    """Distinct authors' names, sorted."""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray

@@ -8,14 +8,14 @@ next read, so a write costs an append. It takes no lock: its owner lets one thre
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.core.columns import LONG_WORDS, ROLES, Columns, Statistics
-from holdfast.core.lexical import decode_terms
+from holdfast.core.columns import Columns
+from holdfast.core.entry import LONG_WORDS, ROLES, Entry, Statistics, transposed
+from holdfast.core.lexical import TermColumns, decode_terms, is_whole
 from holdfast.core.postings import MAX_ROWS, Postings
 from holdfast.core.vectors import DIMENSIONS, VectorTable
 
@@ -24,31 +24,6 @@ _MIN_DEAD: Final = 1_024
 
 Rows = NDArray[np.int32]
 Mask = NDArray[np.bool_]
-_EntryColumns = tuple[
-    list[int], list[str | None], list[int], list[str | None], list[int], list[int], list[int], list[bytes]
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One memory as recall sees it."""
-
-    n: int
-    """Local number, unique in the space; later entries have greater ones."""
-    session: str | None
-    """Entries of one session are each other's context; None has no context."""
-    order: int
-    """Sorts inside the session; equal ones are sorted by `n`."""
-    author: str | None
-    """Who said it, by name."""
-    role: int
-    """Index into `ROLES`."""
-    kind: int
-    """What sort of memory it is, as the caller numbers them."""
-    said_ms: int
-    """When it was said, milliseconds since 1970 UTC."""
-    terms: bytes
-    """What `encode_terms` gave for its text."""
 
 
 class Corpus:
@@ -90,14 +65,14 @@ class Corpus:
 
         Raises:
             ValueError: an entry's number is in use, or the corpus is full (16.7 million rows).
-            Damaged: an entry's terms cannot be read; raised at the next read, too.
+            Damaged: an entry's terms cannot be read. The entries before it were added.
         """
         for entry in entries:
-            if entry.n > self._greatest_n:
+            if entry.n > self._greatest_n and is_whole(entry.terms) and self._size + len(self._queue) < MAX_ROWS:
                 self._queue.append(entry)
                 self._greatest_n = entry.n
             else:
-                self.add_columns(*_transposed([entry]))
+                self.add_columns(*transposed([entry]))
 
     def add_columns(
         self,
@@ -119,8 +94,9 @@ class Corpus:
         self._flush()
         if len(ns):
             numbers = np.fromiter(ns, np.int64, len(ns))
+            decoded = decode_terms(terms)
             self._admit(numbers)
-            self._append(numbers, sessions, orders, authors, roles, kinds, said_ms, terms)
+            self._append(numbers, sessions, orders, authors, roles, kinds, said_ms, decoded)
 
     def _append(
         self,
@@ -131,13 +107,10 @@ class Corpus:
         roles: Sequence[int],
         kinds: Sequence[int],
         said_ms: Sequence[int],
-        terms: Sequence[bytes],
+        decoded: TermColumns,
     ) -> None:
         count = len(numbers)
         size = self._size + count
-        if size > MAX_ROWS:
-            raise ValueError(f"A corpus holds at most {MAX_ROWS - 1} entries.")
-        decoded = decode_terms(terms)
         columns, new = self.columns, slice(self._size, size)
         columns.reserve(size)
         self.vectors.reserve(columns.capacity)
@@ -328,12 +301,15 @@ class Corpus:
 
     def _flush(self) -> None:
         if self._queue:
-            columns = _transposed(self._queue)
-            self._append(np.fromiter(columns[0], np.int64, len(self._queue)), *columns[1:])
+            columns = transposed(self._queue)
+            numbers = np.fromiter(columns[0], np.int64, len(self._queue))
+            self._append(numbers, *columns[1:7], decode_terms(columns[7]))
             self._queue = []
 
     def _admit(self, numbers: NDArray[np.int64]) -> None:
-        """Check that numbers are new; keep in mind when they do not rise."""
+        """Check that numbers are new and there is room; keep in mind when they do not rise."""
+        if self._size + len(numbers) > MAX_ROWS:
+            raise ValueError(f"A corpus holds at most {MAX_ROWS - 1} entries.")
         if bool(np.any(np.diff(numbers) <= 0)) or numbers[0] <= self._greatest_n:
             if len(np.unique(numbers)) < len(numbers) or self.rows(numbers).any():
                 raise ValueError("An entry's number is already in use.")
@@ -394,16 +370,3 @@ def _numbered(names: Sequence[str | None], numbers: dict[str | None, int]) -> ND
         if name not in numbers:
             numbers[name] = len(numbers)
     return np.fromiter(map(numbers.__getitem__, names), np.int32, len(names))
-
-
-def _transposed(entries: Sequence[Entry]) -> _EntryColumns:
-    return (
-        [entry.n for entry in entries],
-        [entry.session for entry in entries],
-        [entry.order for entry in entries],
-        [entry.author for entry in entries],
-        [entry.role for entry in entries],
-        [entry.kind for entry in entries],
-        [entry.said_ms for entry in entries],
-        [entry.terms for entry in entries],
-    )

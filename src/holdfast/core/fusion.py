@@ -92,23 +92,16 @@ def rank(
         corpus: what to search.
         query: from `parse_query` with the corpus's key and authors.
         query_vector: unit vector of ``query.dense_text``, or None to rank by words alone.
-        limit: most entries to return, 0 or more.
+        limit: most entries to return, 0 or more; past the candidates, some 100 to 300, there is nothing to return.
         allowed: from `Corpus.mask` or `Corpus.where`, no entry outside it is returned; None allows all.
-        weights: None takes those of the space's own statistics.
+        weights: None takes the defaults.
 
     Raises:
         ValueError: the vector or the mask has the wrong shape, the vector is not finite, or the limit is negative.
     """
-    if limit < 0:
-        raise ValueError("limit must not be negative.")
     corpus.refresh()
     size, columns, vectors = corpus.size, corpus.columns, corpus.vectors
-    if allowed is not None and allowed.shape != (size,):
-        raise ValueError("The mask was made before the corpus last changed.")
-    if query_vector is not None and (
-        query_vector.shape != (vectors.dimensions,) or not np.isfinite(query_vector).all()
-    ):
-        raise ValueError(f"The query's vector needs {vectors.dimensions} finite numbers.")
+    _check(corpus, query_vector, limit, allowed)
     chosen = weights or Weights()
     reachable = columns.alive[:size] if allowed is None else columns.alive[:size] & allowed
     words = signals.lexical(corpus, query.terms, chosen.words_b, chosen.context_b)
@@ -144,6 +137,17 @@ def rank(
         candidates=len(rows),
         without_vector=int(np.count_nonzero(reachable & (vectors.scales[:size] <= 0))),
     )
+
+
+def _check(corpus: Corpus, query_vector: Floats | None, limit: int, allowed: Mask | None) -> None:
+    if limit < 0:
+        raise ValueError("limit must not be negative.")
+    if allowed is not None and allowed.shape != (corpus.size,):
+        raise ValueError("The mask was made before the corpus last changed.")
+    if query_vector is not None:
+        dimensions = corpus.vectors.dimensions
+        if query_vector.shape != (dimensions,) or not np.isfinite(query_vector).all():
+            raise ValueError(f"The query's vector needs {dimensions} finite numbers.")
 
 
 def _candidates(reachable: Mask, cosines: Floats | None, words: signals.Lexical) -> Rows:

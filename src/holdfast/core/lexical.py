@@ -166,6 +166,14 @@ def encode_terms(text: str, key: bytes) -> bytes:
     return b"".join((head, struct.pack(f"<{unique}I", *ordered), tail, bytes(-unique % 4)))
 
 
+def is_whole(blob: bytes) -> bool:
+    """Return whether a blob has the version and the length that `encode_terms` gives."""
+    if len(blob) < _HEADER.size or blob[0] != TERMS_VERSION:
+        return False
+    unique = int.from_bytes(blob[2:4], "little")
+    return len(blob) == _HEADER.size + 4 * unique + (unique + 3) // 4 * 4
+
+
 def decode_terms(blobs: Sequence[bytes]) -> TermColumns:
     """Turn blobs of `encode_terms` into columns.
 

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.core.columns import ROLES
 from holdfast.core.corpus import Corpus
+from holdfast.core.entry import ROLES
 from holdfast.core.lexical import HAS_TIME
 from holdfast.core.query import Query
 from holdfast.core.when import DAY_MS, Span

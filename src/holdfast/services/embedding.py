@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,10 @@ BATCH_S = 0.25
 """Seconds between two commits of vectors, about."""
 WAIT_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Seconds to wait after the first, second, … failure of the model in a row."""
+
+
+MODEL_FAILURES = (EmbedderError, InvalidVector)
+"""What a model may fail with; the memory then goes on by words."""
 
 
 class Embedding:
@@ -179,6 +184,16 @@ class Embedding:
             self._ledger.write(lambda view, secret: (set_model(view, name, dimensions), None))
             self._bound = True
 
+    def warm(self) -> None:
+        """Load the model on a thread of its own, while the caller does something else."""
+        if self.embedder is not None:
+            threading.Thread(target=self._load, args=(self.embedder,), name="holdfast-warm", daemon=True).start()
+
+    def _load(self, embedder: Embedder) -> None:
+        # Whatever is wrong with the model will be said to whoever asks it for a vector.
+        with suppress(*MODEL_FAILURES):
+            embedder.embed_query("warm")
+
     def query_vector(self, text: str) -> NDArray[np.float32] | None:
         """The vector of a query, or None where there is no model.
 
@@ -227,7 +242,3 @@ def checked_vectors(vectors: Vectors, count: int, embedder: Embedder) -> Vectors
     if not np.isfinite(vectors).all():
         raise InvalidVector(f"The model {embedder.fingerprint} gave values that are not finite. Nothing was written.")
     return vectors
-
-
-MODEL_FAILURES = (EmbedderError, InvalidVector)
-"""What a model may fail with; the memory then goes on by words."""

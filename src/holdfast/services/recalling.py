@@ -82,10 +82,13 @@ class Recalling:
         trouble = list[str]()
         if self._embedding.embedder is None:
             trouble.append(self._embedding.why_none or "no embedding model: found by words only")
-        else:
-            self._catch_up(trouble)
+        elif self._index.is_cold:
+            self._embedding.warm()
         with self._index.level() as corpus:
             parsed = self._parse(corpus, asked)
+            waiting = len(corpus.missing_vectors())
+        if waiting and not trouble:
+            self._catch_up(trouble)
         vector = None if trouble else self._query_vector(parsed, trouble)
         # Ranked under the lock, fetched after it: each hit is checked against the space once more anyway.
         with self._index.level() as corpus:
@@ -137,13 +140,10 @@ class Recalling:
     def _catch_up(self, trouble: list[str]) -> None:
         if self._ledger.store.read_only:
             return
-        with self._index.level() as corpus:
-            waiting = len(corpus.missing_vectors())
-        if waiting:
-            try:
-                self._embedding.embed_some(CATCH_UP_MOST, CATCH_UP_S)
-            except MODEL_FAILURES as error:
-                trouble.append(f"the embedding model failed: {error}")
+        try:
+            self._embedding.embed_some(CATCH_UP_MOST, CATCH_UP_S)
+        except MODEL_FAILURES as error:
+            trouble.append(f"the embedding model failed: {error}")
 
     def _parse(self, corpus: Corpus, asked: _Asked) -> Query:
         key = subkey(self._ledger.secret, "terms")

@@ -104,7 +104,8 @@ class Transfer:
         commands = list[Take]()
         for number, turn in enumerate(turns, 1):
             try:
-                commands.append(self._remembering.turn_command("import", {}, turn, now, operation="import"))
+                session = turn.session or "import"
+                commands.append(self._remembering.turn_command(session, {}, turn, now, operation="import"))
             except InvalidInput as error:
                 raise type(error)(f"Entry {number}: {error}") from None
         state.questions.extend(questions)

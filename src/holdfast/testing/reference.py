@@ -45,6 +45,9 @@ class ReferenceStore:
         self.identity = identity
         self.journal: list[Event] = []
         self.heads: dict[Id, tuple[int, bytes]] = {}
+        self.anchors: dict[bytes, tuple[int, bytes]] = {}
+        self.horizon = 0
+        self._hlc = 0
         self._numbers: dict[Id, int] = {}
         self._clear()
         self._vector_revision = 0
@@ -59,8 +62,9 @@ class ReferenceStore:
     def commit(self, decide: Callable[[ReferenceStore], Commit[R]]) -> R:
         wanted = decide(self)
         for sealed in wanted.sealed:
-            event = replace(sealed.event, seq=len(self.journal) + 1)
+            event = replace(sealed.event, seq=self._newest() + 1)
             self.journal.append(event)
+            self._hlc = max(self._hlc, event.header.hlc)
             self.heads[event.header.node] = (event.header.node_seq, event.chain)
             self.execute(event, sealed.changes)
         return wanted.result
@@ -92,6 +96,9 @@ class ReferenceStore:
                     if self.bound is None or stamp > self.bound[0]:
                         self.bound = (stamp, change)
 
+    def _newest(self) -> int:
+        return max(self.horizon, self.journal[-1].seq if self.journal else 0)
+
     def _cell(self, record: Id) -> _Cell:
         number = self._numbers.setdefault(record, len(self._numbers) + 1)
         return self.cells.setdefault(record, _Cell(number))
@@ -109,6 +116,21 @@ class ReferenceStore:
         for record, cell in self.cells.items():
             cell.vector = None if cell.tomb else vectors.get(record)
         return self.digest()
+
+    def prune(self, last_seq: int) -> None:
+        """Drop what nothing held rests on from the events up to a number; the anchors keep the chains checkable.
+
+        An event stays while one of its changes is the one that holds: so a replay of what is left
+        gives the same projection, and what only told of the past is gone.
+        """
+        last_seq = min(last_seq, self._newest())
+        resting = {row[0] for cell in self.cells.values() for row in (cell.put, cell.close, cell.tomb) if row}
+        resting |= {stamp for stamp, _ in self.bars.values()} | ({self.bound[0]} if self.bound else set())
+        for event in self.journal:
+            if event.seq <= last_seq:
+                self.anchors[event.header.node] = (event.header.node_seq, event.chain)
+        self.horizon = max(self.horizon, last_seq)
+        self.journal = [event for event in self.journal if event.seq > last_seq or event.header.stamp in resting]
 
     def put_vectors(
         self,
@@ -157,8 +179,7 @@ class ReferenceStore:
     def head(self) -> Head:
         identity = self.identity
         number, chain = self.heads.get(identity.node, (0, genesis(identity.space, identity.node)))
-        hlc = max((event.header.hlc for event in self.journal), default=0)
-        return Head(identity.space, identity.node, number, chain, hlc, len(self.journal))
+        return Head(identity.space, identity.node, number, chain, self._hlc, self._newest())
 
     def node_heads(self) -> Mapping[Id, tuple[int, bytes]]:
         return dict(self.heads)
@@ -170,7 +191,7 @@ class ReferenceStore:
     def current(self, ns: Sequence[int]) -> Mapping[int, tuple[Holding, Event]]:
         wanted = set(ns)
         return {
-            cell.n: (_holding(record, cell), self.journal[cell.put[2].seq - 1])
+            cell.n: (_holding(record, cell), self.event(cell.put[2].seq))
             for record, cell in self.cells.items()
             if cell.n in wanted and cell.put
         }
@@ -180,15 +201,16 @@ class ReferenceStore:
         return held[1] or None if held else None
 
     def event(self, seq: int) -> Event:
-        if not 1 <= seq <= len(self.journal):
-            raise Damaged(f"There is no event {seq}.")
-        return self.journal[seq - 1]
+        for event in self.journal:
+            if event.seq == seq:
+                return event
+        raise Damaged(f"There is no event {seq}.")
 
     def events_of(self, record: Id) -> Sequence[Event]:
         return [event for event in self.journal if event.header.record == record]
 
     def events(self, after_seq: int, limit: int) -> Sequence[Event]:
-        return self.journal[after_seq : after_seq + limit]
+        return [event for event in self.journal if event.seq > after_seq][:limit]
 
     def derived_from(self, record: Id) -> Sequence[Holding]:
         source = id_text(record)
@@ -267,12 +289,12 @@ class ReferenceStore:
         )
 
     def moved(self, after_seq: int) -> Moved:
-        touched = {event.header.record for event in self.journal[after_seq:]}
+        touched = {event.header.record for event in self.journal if event.seq > after_seq}
         held = {record: _holding(record, cell) for record, cell in self.cells.items() if record in touched}
         return Moved(
             tuple(sorted(h.n for h in held.values() if h.live)),
             tuple(sorted(h.n for h in held.values() if not h.live)),
-            len(self.journal),
+            self._newest(),
         )
 
     def vectors(self, after_revision: int) -> StoredVectors:

@@ -40,7 +40,7 @@ def import_command(
     file: str,
     skip_errors: bool,
     zone: str,
-    format_: str,
+    format_: Literal["auto", "conversation", "records"],
     no_embed: bool,
     db: str | None,
     embedder: str | None,
@@ -59,9 +59,7 @@ def import_command(
     source = _lines_of_input() if file == "-" else _readable(file)
     with writing(settings, create=True, embed=not no_embed) as memory:
         with progress("Importing") as bar:
-            report = memory.import_(
-                source, format=_format(format_), skip_errors=skip_errors, zone=zone, progress=bar
-            )
+            report = memory.import_(source, format=format_, skip_errors=skip_errors, zone=zone, progress=bar)
         if not no_embed:
             try:
                 with progress("Embedding") as bar:
@@ -173,10 +171,6 @@ def _lines_of_input() -> Iterator[str]:
             yield line.decode()
         except UnicodeDecodeError:
             raise UnknownFormat(f"Line {number} of standard input is not UTF-8; the import stopped there.") from None
-
-
-def _format(name: str) -> Literal["auto", "conversation", "records"]:
-    return name  # pyright: ignore[reportReturnType] click.Choice has checked it
 
 
 def _show_report(report: ImportReport, pending: int) -> None:

@@ -25,7 +25,9 @@ Part = str | tuple[str, str]
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is to do."""
 
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 PLAIN_MARKS = {"good": "ok", "bad": "FAILED", "star": "*", "warn": "warn", "none": " "}
 RICH_MARKS = {
     "good": ("✓", "bold green"),

@@ -1,0 +1,82 @@
+"""Keeping a space well: check, rebuild; and the shell's completion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from holdfast.surfaces.cli import failure
+from holdfast.surfaces.cli.options import end, json_option, reading, settings_of, show_json, space_options, writing
+
+if TYPE_CHECKING:
+    from holdfast.surfaces.wire import Json
+
+
+@click.command("check")
+@space_options
+def check_command(db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
+    """Look for what is wrong with the space: every payload, the chain, and all that follows from them."""
+    from holdfast.surfaces.cli.screen import count_text, screen
+
+    with reading(settings_of(db, embedder or "none", as_)) as memory:
+        problems = memory.check()
+    show = screen()
+    if as_json:
+        listed: list[Json] = [*problems]
+        show_json({"problems": listed})
+    elif problems:
+        for problem in problems:
+            show.mark("bad", problem, indent=0)
+        show.line((count_text(len(problems), "problem"), "bold red"), " found")
+    else:
+        show.mark("good", "Nothing is wrong.", indent=0)
+    if problems:
+        end(failure.PROBLEMS)
+
+
+@click.command("rebuild")
+@click.option("--no-embed", is_flag=True, help="Do not make missing vectors afterwards.")
+@space_options
+def rebuild_command(no_embed: bool, db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
+    """Make everything that follows from the journal again, and the vectors that are missing."""
+    from holdfast.errors import EmbedderError
+    from holdfast.surfaces.cli.screen import count_text, progress, screen
+
+    with writing(settings_of(db, embedder, as_), embed=not no_embed) as memory:
+        digest = memory.rebuild()
+        if not no_embed:
+            try:
+                with progress("Embedding") as bar:
+                    memory.settle(progress=bar)
+            except EmbedderError as error:
+                failure.warn(f"rebuilt; vectors follow later: {error}")
+        pending = memory.stats().pending
+    if as_json:
+        show_json({"digest": digest, "pending": pending})
+        return
+    show = screen()
+    show.mark("good", "Rebuilt from the journal.", indent=0)
+    show.line(("digest ", "dim"), digest)
+    if pending:
+        show.line(f"{count_text(pending, 'memory', 'memories')} without a vector yet, found by their words")
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@json_option
+def completion_command(shell: str, as_json: bool) -> None:
+    """The script that completes `holdfast` in your shell.
+
+    For bash: holdfast completion bash > ~/.local/share/bash-completion/completions/holdfast
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    completer = kind(click.get_current_context().find_root().command, {}, "holdfast", "_HOLDFAST_COMPLETE")
+    script = completer.source_template % completer.source_vars()
+    if as_json:
+        show_json({"shell": shell, "script": script})
+    else:
+        click.echo(script)
