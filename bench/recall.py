@@ -12,8 +12,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from bench.vectors import DEFAULT_CACHE, CachedEmbedder, packaged_embedder
 from holdfast.core import signals
 from holdfast.core.budget import estimate_tokens, fill
 from holdfast.core.corpus import Corpus
-from holdfast.core.fusion import rank
+from holdfast.core.fusion import Weights, rank
 from holdfast.core.query import Query, parse_query
 from holdfast.core.vectors import quantise
 
@@ -54,6 +54,9 @@ class Asked:
     """Of the query in the first person."""
     plain_vector: NDArray[np.float32]
     """Of the query as asked."""
+
+
+System = Callable[[Asked], Numbers]
 
 
 def ask_all(conversations: Sequence[Conversation], embedder: CachedEmbedder) -> Iterator[Asked]:
@@ -98,7 +101,23 @@ def _best(corpus: Corpus, scores: NDArray[np.floating]) -> Numbers:
     return corpus.columns.n[1 : corpus.size][np.argsort(-scores[1:], kind="stable")[:_DEPTH]]
 
 
-SYSTEMS = {"holdfast": holdfast, "dense": dense, "bm25": bm25, "rank fusion": rank_fusion}
+def without(signal: str) -> System:
+    """Return the engine with one signal off."""
+    weights = replace(Weights(), **{signal: 0.0})
+    return lambda asked: rank(asked.corpus, asked.query, asked.vector, limit=_DEPTH, weights=weights).ns
+
+
+def words_alone(asked: Asked) -> Numbers:
+    """Rank as the engine does without an embedding model."""
+    return rank(asked.corpus, asked.query, None, limit=_DEPTH).ns
+
+
+SYSTEMS: dict[str, System] = {"holdfast": holdfast, "dense": dense, "bm25": bm25, "rank fusion": rank_fusion}
+
+
+ABLATIONS: dict[str, System] = {
+    f"without {name}": without(name) for name in ("dense", "words", "context", "author", "role", "date", "time")
+} | {"words alone": words_alone}
 
 
 def measure(asked: Asked, ns: Numbers) -> list[float]:
@@ -110,12 +129,12 @@ def measure(asked: Asked, ns: Numbers) -> list[float]:
     return [float(count) / len(asked.question.evidence) for count in [found[:cut].sum() for cut in CUTS] + filled]
 
 
-def run(path: Path, embedder: CachedEmbedder) -> dict[str, dict[str, dict[str, float]]]:
+def run(path: Path, embedder: CachedEmbedder, systems: dict[str, System]) -> dict[str, dict[str, dict[str, float]]]:
     """Return by category ("all" first) and system the mean of every measure, in percent, with their number."""
     results: dict[str, dict[str, list[list[float]]]] = {"all": {}}
     took: list[float] = []
     for asked in ask_all(read_conversations(path), embedder):
-        for name, system in SYSTEMS.items():
+        for name, system in systems.items():
             start = time.perf_counter()
             ns = system(asked)
             if name == "holdfast":
@@ -162,9 +181,11 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("data", nargs="*", type=Path, help="JSON Lines files of conversations with questions")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder for vectors (default %(default)s)")
     parser.add_argument("--json", type=Path, help="write the results to this file too")
+    parser.add_argument("--ablate", action="store_true", help="also measure the engine with each signal off")
     options = parser.parse_args(arguments)
     embedder = CachedEmbedder(packaged_embedder(), options.cache)
-    results = {path.name: run(path, embedder) for path in files_of(parser, options.data)}
+    systems = SYSTEMS | ABLATIONS if options.ablate else SYSTEMS
+    results = {path.name: run(path, embedder, systems) for path in files_of(parser, options.data)}
     for name, by_category in results.items():
         print(name)
         show(by_category)

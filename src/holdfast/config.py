@@ -18,7 +18,7 @@ from pathlib import Path
 from holdfast.errors import InvalidField
 
 FILE = "holdfast.toml"
-KEYS = ("db", "embedder", "principal")
+KEYS: tuple[str, ...] = ("db", "embedder", "principal")
 VARIABLES: Mapping[str, str] = {key: f"HOLDFAST_{key.upper()}" for key in KEYS}
 _OPTIONS: Mapping[str, str] = {"db": "--db", "embedder": "--embedder", "principal": "--as"}
 _FILE_BYTES = 1_000_000

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from holdfast.core.border import check_path
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Role, Scalar
 from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport, Stats, Turn
@@ -51,7 +52,7 @@ class Memory:
             NotASpace, NewerSchema, Damaged, StoreReadOnly, StoreError: the file cannot be used.
             ModelMismatch: the space holds vectors of another model.
         """
-        return cls(open_space(str(path), embedder, as_, read_only=read_only, create=create, clock=clock))
+        return cls(open_space(check_path(path), embedder, as_, read_only=read_only, create=create, clock=clock))
 
     def __enter__(self) -> Self:
         return self

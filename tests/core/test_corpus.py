@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from holdfast.core.corpus import Corpus
 from holdfast.core.entry import Entry, transposed
 from holdfast.core.fusion import rank
+from holdfast.core.postings import Postings
 from holdfast.core.vectors import quantise
 from holdfast.errors import Damaged
 from tests.core.spaces import DIMENSIONS, NOW_MS, ask, corpus_of, entry, give_vectors, spaces, vectors_of
@@ -230,3 +231,27 @@ def test_an_empty_corpus_answers() -> None:
     assert corpus.where().tolist() == [False]
     corpus.remove([1])
     corpus.compact()
+
+
+def test_removing_overwrites_the_vector() -> None:
+    corpus = corpus_of([entry(1, "a"), entry(2, "b")])
+    (query,) = vectors_of([1])
+    assert corpus.vectors.scan(query, corpus.size)[1] == pytest.approx(1, abs=0.01)
+    corpus.remove([1])
+    assert corpus.vectors.scan(query, corpus.size)[1] == 0
+
+
+@pytest.mark.parametrize("others", [0, 6_000])
+def test_terms_with_a_common_half_are_told_apart(others: int) -> None:
+    postings = Postings()
+    terms = np.array([0x12340001, 0x12340002, 0xFFFFFFFF, 0], np.uint32)
+    for first in (1, 5):  # the second time they wait in the tail
+        postings.add(np.arange(first, first + 4, dtype=np.int32), terms, np.array([7, 8, 9, 10], np.uint8))
+        rows = np.arange(100, 100 + others, dtype=np.int32)
+        postings.add(rows, rows.astype(np.uint32) << 8, np.ones(others, np.uint8))
+        for i, term in enumerate(terms.tolist()):
+            found, counts = postings.find(term)
+            assert sorted(found.tolist()) == [row for row in (1 + i, 5 + i) if row < first + 4]
+            assert set(counts.tolist()) == {7 + i}
+    assert postings.find(0x12340003)[0].tolist() == []
+    assert len(postings) == 8 + 2 * others

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from holdfast.core.lexical import (
     entry_text,
     is_whole,
     term_hashes,
+    terms_fingerprint,
     tokenise,
 )
 from holdfast.errors import Damaged
@@ -123,10 +126,11 @@ def test_no_token_is_empty_or_has_a_space(text: str) -> None:
     assert all(token and not token.isspace() for token in tokenise(text))
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:-4], lambda b: b + bytes(4), lambda b: b[:3], lambda b: b"\7" + b[1:]])
-def test_a_damaged_blob_is_refused(damage: object) -> None:
-    assert callable(damage)
-    blob = damage(encode_terms("a piano in Lisbon", KEY))
+WHOLE = encode_terms("a piano in Lisbon", KEY)
+
+
+@pytest.mark.parametrize("blob", [WHOLE[:-4], WHOLE + bytes(4), WHOLE[:3], b"\7" + WHOLE[1:], b""])
+def test_a_damaged_blob_is_refused(blob: bytes) -> None:
     assert not is_whole(blob)
     with pytest.raises(Damaged):
         decode_terms([encode_terms("fine", KEY), blob])
@@ -134,3 +138,7 @@ def test_a_damaged_blob_is_refused(damage: object) -> None:
 
 def test_no_blobs_give_no_columns() -> None:
     assert len(decode_terms([]).hashes) == 0
+
+
+def test_the_fingerprint_names_layout_and_stemmer() -> None:
+    assert re.fullmatch(r"terms-\d+/stemmer-\d+\.\d+", terms_fingerprint())

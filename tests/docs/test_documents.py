@@ -36,7 +36,7 @@ def test_every_example_runs_and_prints_what_the_page_shows(path: Path, tmp_path:
     "page",
     [
         '```python\nprint("Porto")\n```\n\n```output\nLisbon\n```\n',
-        '```python\nx = 1\n```\n\n```python\nprint(x + 1)\n```\n```output\n1\n```\n',
+        "```python\nx = 1\n```\n\n```python\nprint(x + 1)\n```\n```output\n1\n```\n",
         "```console\n$ holdfast --version\nholdfast 99\n```\n",
     ],
 )

@@ -6,17 +6,23 @@ import difflib
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
-from holdfast.errors import InvalidField, InvalidFilter, InvalidText
+from holdfast.errors import InvalidField, InvalidFilter, InvalidText, InvalidTime
 from holdfast.model import limits
+from holdfast.model.ids import id_text, parse_id
 from holdfast.model.records import CATEGORIES, Kind, Origin, Role, Scalar
+from holdfast.model.reports import Turn
+from holdfast.model.times import EARLIEST_MS, LATEST_MS
 
 SPEAKERS: Mapping[str, Role] = MappingProxyType(
     {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "tool": Role.TOOL}
 )
 _FILTER_ENUMS = {"role": Role, "kind": Kind, "origin": Origin}
+_LARGEST = 2**63 - 1
+_FILTER_VALUES = 1_000
 FILTERS = ("author", "role", "session", "kind", "category", "subject", "source", "tag", "origin")
 
 
@@ -48,6 +54,18 @@ def check_text(value: object, what: str = "text", most: int = limits.TEXT_CHARS)
                 "not a character; decode it with errors='replace' first. Nothing was written."
             ) from None
     return value
+
+
+def check_path(value: object) -> str:
+    """The path of a space, as a string.
+
+    Raises:
+        InvalidField: not a path, or one that no file can have.
+    """
+    text = str(value) if isinstance(value, str | PurePath) else ""
+    if not text or "\0" in text or any("\ud800" <= char < "\udc80" or "\udd00" <= char <= "\udfff" for char in text):
+        raise InvalidField(f"{value!r:.80} is not the path of a file; expected one such as 'memory.db', or ':memory:'.")
+    return text
 
 
 def check_label(value: object, what: str) -> str:
@@ -98,8 +116,8 @@ def check_tags(values: Iterable[object]) -> tuple[str, ...]:
     Raises:
         InvalidField, InvalidText.
     """
-    if isinstance(values, str):
-        raise InvalidField(f"The tags are one string {values!r:.60}; expected a list of strings. Nothing was written.")
+    if isinstance(values, str) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidField(f"The tags are {values!r:.60}; expected a list of strings. Nothing was written.")
     tags = tuple(dict.fromkeys(check_label(value, "tag") for value in values))
     if len(tags) > limits.TAGS:
         raise InvalidField(f"{len(tags)} tags were given; at most {limits.TAGS} are taken. Nothing was written.")
@@ -114,6 +132,8 @@ def check_attributes(values: Mapping[str, Scalar] | None) -> Mapping[str, Scalar
     """
     if not values:
         return MappingProxyType({})
+    if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidField(f"The attributes are {values!r:.60}; expected names with values. Nothing was written.")
     if len(values) > limits.ATTRIBUTES:
         raise InvalidField(
             f"{len(values)} attributes were given; at most {limits.ATTRIBUTES} are taken. Nothing was written."
@@ -122,9 +142,13 @@ def check_attributes(values: Mapping[str, Scalar] | None) -> Mapping[str, Scalar
     for name, value in values.items():
         check_label(name, "attribute name")
         if isinstance(value, str):
-            check_text(value or " x", f"attribute {name!r}", limits.LABEL_CHARS * 10)
+            check_text(value + "x", f"attribute {name!r}", limits.LABEL_CHARS * 10 + 1)
         elif isinstance(value, float) and not math.isfinite(value):
             raise InvalidField(f"Attribute {name!r} is {value!r}; expected a finite number. Nothing was written.")
+        elif isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+            raise InvalidField(
+                f"Attribute {name!r} is a whole number beyond 64 bits; give it as a string. Nothing was written."
+            )
         elif not isinstance(value, bool | int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidField(
                 f"Attribute {name!r} is {type(value).__name__}; expected a string, a number or a boolean. "
@@ -132,6 +156,51 @@ def check_attributes(values: Mapping[str, Scalar] | None) -> Mapping[str, Scalar
             )
         kept[name] = value
     return MappingProxyType(kept)
+
+
+def check_sources(values: Iterable[object]) -> tuple[str, ...]:
+    """Distinct ids in the given order.
+
+    Raises:
+        InvalidField.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidField(f"The sources are {values!r:.60}; expected a list of ids. Nothing was written.")
+    sources = tuple(dict.fromkeys(id_text(parse_id(cast("str", value))) for value in values))
+    if len(sources) > limits.SOURCES:
+        raise InvalidField(
+            f"{len(sources)} sources were given; at most {limits.SOURCES} are taken. Nothing was written."
+        )
+    return sources
+
+
+def check_turn(value: object) -> Turn:
+    """The turn itself, if it is one.
+
+    Raises:
+        InvalidField.
+    """
+    if not isinstance(value, Turn):
+        raise InvalidField(
+            f"A turn is {type(value).__name__} {value!r:.60}; expected a holdfast.Turn. Nothing was written."
+        )
+    return value
+
+
+def check_moment(value: object) -> int | None:
+    """Milliseconds since the epoch, or None.
+
+    Raises:
+        InvalidTime: not a whole number, or outside the years 1 to 2999.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not EARLIEST_MS <= value <= LATEST_MS:
+        raise InvalidTime(
+            f"The time is {value!r:.60}; expected milliseconds since 1970 within the years 1 to 2999, such as "
+            "holdfast.model.times.parse_when gives. Nothing was written."
+        )
+    return value
 
 
 def check_origin(value: Origin | str) -> Origin:
@@ -156,12 +225,19 @@ def check_where(where: Mapping[str, str | Sequence[str]] | None) -> dict[str, li
         InvalidFilter: an unknown field, or a value it can never have.
     """
     checked: dict[str, list[str | int]] = {}
+    if where is not None and not isinstance(where, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidFilter(f"The filters are {where!r:.60}; expected fields with values, such as {{'author': 'Ada'}}.")
     for name, wanted in (where or {}).items():
         if name not in FILTERS:
             raise InvalidFilter(f"There is no filter {name!r:.60}{_nearest(name, FILTERS)}.")
-        values = [wanted] if isinstance(wanted, str) else list(wanted)
+        listed = isinstance(wanted, Iterable) and not isinstance(wanted, Mapping)  # pyright: ignore[reportUnnecessaryIsInstance]
+        values = [wanted] if isinstance(wanted, str) else list(wanted) if listed else []
         if not values or not all(isinstance(value, str) for value in values):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidFilter(f"The filter {name!r} has {wanted!r:.60}; expected a string or a list of some.")
+        if len(values) > _FILTER_VALUES:
+            raise InvalidFilter(
+                f"The filter {name!r} has {len(values):,} values; at most {_FILTER_VALUES:,} are taken."
+            )
         checked[name] = [_filter_value(name, value) for value in values]
     return checked
 
@@ -186,10 +262,14 @@ def _filter_value(name: str, value: str) -> str | int:
         return known[value]
     if name == "category" and value not in CATEGORIES:
         raise InvalidFilter(f"{value!r:.60} is not a category{_nearest(value, CATEGORIES)}.")
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise InvalidFilter(
+            f"The filter {name!r} has {value!r:.60} with half a surrogate pair; no memory can match it."
+        )
     return value
 
 
 def _nearest(value: object, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(str(value), known, n=1)
+    close = difflib.get_close_matches(str(value)[:100], known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ";"
     return f"{hint} expected one of: {', '.join(known)}"

@@ -15,7 +15,9 @@ Floats = NDArray[np.float32]
 
 _TOP: Final = 10
 _FEW: Final = 30
-_TYPICAL_LEAD: Final = 2.5
+# Means over questions with and without evidence, with vectors and by words alone.
+_TYPICAL_LEAD: Final = 3.0
+_TYPICAL_LEAD_OF_WORDS: Final = 1.5
 
 # Constant, then one factor for each of `inputs`: printed by `bench.fit`.
 _WITH_VECTORS: Final = (-3.860, 3.635, 1.095, 0.938, 0.284)
@@ -53,13 +55,13 @@ def features_of(
     if not len(rows):
         return Features()
     top = rows[order[:_TOP]]
-    few = len(rows) < _FEW
+    typical = _TYPICAL_LEAD if products is not None else _TYPICAL_LEAD_OF_WORDS
     return Features(
         candidates=len(rows),
         best_cosine=float(products[top].max()) if products is not None else 0.0,
         covered=float(words.covered[top].max()),
         window_covered=float(words.window_covered[top].max()),
-        lead=_TYPICAL_LEAD if few else float(scores[order[0]] - scores[order[_TOP - 1]]),
+        lead=float(scores[order[0]] - scores[order[_TOP - 1]]) if len(rows) >= _FEW else typical,
         has_vectors=products is not None,
     )
 

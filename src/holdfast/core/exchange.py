@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any, cast
 
 from holdfast.core import border
 from holdfast.core.codec import canonical, content_dict
-from holdfast.errors import HoldfastError, InvalidField, UnknownFormat
+from holdfast.errors import HoldfastError, InvalidField, InvalidTime, UnknownFormat
 from holdfast.model.ids import Id, parse_id
-from holdfast.model.records import Content, Kind, Origin, Record, Role, Trust
+from holdfast.model.records import TRUST_OF_ORIGIN, Content, Kind, Origin, Record, Role, Trust
 from holdfast.model.reports import Turn
 from holdfast.model.times import format_when, parse_when
 
@@ -56,6 +56,8 @@ def read_record(line: Mapping[str, Any]) -> tuple[Id, Content, Id | None]:
         InvalidInput: something in it is not what `record_line` writes.
     """
     _only(line, _RECORD_FIELDS, "record")
+    if line.get("format", FORMAT) != FORMAT:
+        raise UnknownFormat(f"The record is in the format {line['format']!r:.60}; expected {FORMAT!r}.")
     raw = line.get("content")
     if not isinstance(raw, dict):
         raise InvalidField("The record has no content.")
@@ -64,7 +66,7 @@ def read_record(line: Mapping[str, Any]) -> tuple[Id, Content, Id | None]:
     for name, enum in _ENUMS.items():
         if name in values:
             known = {member.name.lower(): member for member in enum}
-            if values[name] not in known:
+            if not isinstance(values[name], str) or values[name] not in known:
                 raise InvalidField(f"{values[name]!r:.60} is not a {name}; expected one of: {', '.join(known)}.")
             values[name] = known[values[name]]
     for name in _TIMES:
@@ -100,9 +102,13 @@ def checked_content(values: Mapping[str, Any]) -> Content:
     if "attributes" in given:
         given["attributes"] = border.check_attributes(given["attributes"])
     if "sources" in given:
-        given["sources"] = tuple(str(source) for source in given["sources"])
-        for source in given["sources"]:
-            parse_id(source)
+        given["sources"] = border.check_sources(given["sources"])
+    end = given.get("valid_to")
+    if end is not None and end <= given["valid_from"]:
+        raise InvalidTime(f"It ends at {format_when(end)}, not after it begins at {format_when(given['valid_from'])}.")
+    # A file cannot claim more trust than its memory's origin has.
+    most = TRUST_OF_ORIGIN[given.get("origin", Origin.USER)]
+    given["trust"] = min(given.get("trust", most), most)
     return Content(**given)
 
 
@@ -116,7 +122,7 @@ def read_conversation(line: Mapping[str, Any], zone: tzinfo = UTC) -> tuple[list
         InvalidInput: naming the entry.
     """
     entries, name = line.get("entries"), line.get("conversation", "conversation")
-    if not isinstance(entries, list) or not isinstance(name, str | int):
+    if not isinstance(entries, list) or isinstance(name, bool) or not isinstance(name, str | int):
         raise UnknownFormat("Expected an object with 'conversation' (a name) and 'entries' (a list).")
     rows = cast("list[object]", entries)
     times, turns = list[int | None](), list[Turn]()
@@ -129,8 +135,10 @@ def read_conversation(line: Mapping[str, Any], zone: tzinfo = UTC) -> tuple[list
             raise type(error)(f"Entry {number}: {error}") from None
     first = next((time for time in times if time is not None), None)
     dated = [replace(turn, when_ms=first if at is None else at) for turn, at in zip(turns, times, strict=True)]
-    questions = cast("Sequence[Mapping[str, object]]", line.get("questions") or ())
-    return dated, [question for question in questions if isinstance(question, Mapping)]  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(line.get("questions") or [], list):
+        raise InvalidField(f"'questions' is {line['questions']!r:.60}; expected a list.")
+    questions = cast("list[Any]", line.get("questions") or [])
+    return dated, [question for question in questions if isinstance(question, Mapping)]
 
 
 def _entry(row: object) -> Mapping[str, Any]:
@@ -145,25 +153,34 @@ def _entry(row: object) -> Mapping[str, Any]:
 
 def _turn(conversation: str, number: int, entry: Mapping[str, Any]) -> Turn:
     role = entry.get("role")
-    if role is not None and role not in border.SPEAKERS:
+    if role is not None and (not isinstance(role, str) or role not in border.SPEAKERS):
         raise InvalidField(f"{role!r:.60} is not a role; expected one of: {', '.join(border.SPEAKERS)}.")
     author = entry.get("author")
     return Turn(
-        speaker=str(role or author),
+        speaker=role or cast("str", author),
         author=author if role else None,
         text=entry["text"],
-        session=f"{conversation}/{entry.get('session', 1)}",
+        session=f"{conversation}/{_name(entry, 'session', 1)}",
         caption=entry.get("caption") or None,
         source=entry.get("source"),
-        key=f"{conversation}/{entry.get('id', number)}",
+        key=f"{conversation}/{_name(entry, 'id', number)}",
         tags=entry.get("tags") or (),
         attributes=entry.get("attributes"),
     )
 
 
+def _name(entry: Mapping[str, Any], field: str, default: int) -> str | int:
+    value = entry.get(field)
+    if value is None or value == "":
+        return default
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InvalidField(f"its {field} is {value!r:.60}; expected a string or a whole number.")
+    return value
+
+
 def _only(given: Mapping[str, Any], known: frozenset[str], what: str) -> None:
     unknown = sorted(set(given) - known)
     if unknown:
-        raise InvalidField(
-            f"The {what} has unknown fields: {', '.join(unknown)}; known are {', '.join(sorted(known))}."
-        )
+        # Shown as literals: a name from a foreign file may hold anything.
+        named = ", ".join(map(repr, unknown))
+        raise InvalidField(f"The {what} has unknown fields: {named:.200}; known are {', '.join(sorted(known))}.")

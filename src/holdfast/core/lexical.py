@@ -166,6 +166,15 @@ def encode_terms(text: str, key: bytes) -> bytes:
     return b"".join((head, struct.pack(f"<{unique}I", *ordered), tail, bytes(-unique % 4)))
 
 
+def terms_fingerprint() -> str:
+    """Return what the terms of a text depend on: blobs made under another one must be made again from the text.
+
+    The stemmer's release is part of it: Snowball 3 stems some English words otherwise than Snowball 2.
+    """
+    release = cast(Callable[[], str], Stemmer.version)()  # pyright: ignore[reportUnknownMemberType]
+    return f"terms-{TERMS_VERSION}/stemmer-{'.'.join(release.split('.')[:2])}"
+
+
 def is_whole(blob: bytes) -> bool:
     """Return whether a blob has the version and the length that `encode_terms` gives."""
     if len(blob) < _HEADER.size or blob[0] != TERMS_VERSION:

@@ -69,9 +69,11 @@ def spans(text: str, now_ms: int) -> tuple[Span, ...]:
         for match in pattern.finditer(rest):
             days = _read_or_none(read, match, now)
             if days is not None:
-                found.append((match.start(), days))
+                lead = match.groupdict().get("lead")
+                start, end = match.start() + (len(lead) + 1 if lead else 0), match.end()
+                found.append((start, days))
                 # Blanked, so that "May 7" is not read again as "May"; the length stays.
-                rest = rest[: match.start()] + "\0" * (match.end() - match.start()) + rest[match.end() :]
+                rest = rest[:start] + "\0" * (end - start) + rest[end:]
     found.sort()
     if len(found) == 2 and re.search(r"\b(?:between \0+ and|from \0+ (?:to|until|till|through)) \0", rest):
         first, second = found[0][1], found[1][1]
@@ -215,14 +217,14 @@ def _read_weekday(match: re.Match[str], now: date) -> _Days:
 def _forms() -> Iterator[tuple[str, Callable[[re.Match[str], date], _Days | None]]]:
     lead = rf"(?:\b(?P<lead>{_LEAD}) )?"
     weekdays = "|".join(_WEEKDAYS)
-    yield rf"\b{_YEAR}[-/](?P<month>\d\d?)(?:[-/](?P<day>\d\d?))?\b(?:t[\d:.]+z?)?", _read_iso
+    yield rf"\b{_YEAR}[-/](?P<month>\d\d?)(?:[-/](?P<day>\d\d?))?(?:t[\d:.]+z?)?\b", _read_iso
     yield rf"{lead}\b{_DAY} (?:of )?{_MONTH}(?:,? {_YEAR}\b)?", _read_day
     yield rf"{lead}\b{_MONTH} (?:the )?{_DAY}\b(?:,? {_YEAR}\b)?", _read_day
     yield rf"(?:\b(?P<which>last|this|next) )?\b(?P<season>spring|summer|autumn|winter) (?:of )?{_YEAR}\b", _read_season
     yield rf"\b(?P<season>fall)(?P<which>) (?:of )?{_YEAR}\b", _read_season
     yield rf"\b(?P<which>last|this|next|in the|during the) (?P<season>{'|'.join(_SEASONS)})\b(?P<year>)", _read_season
     yield rf"{lead}{_PART}\b{_MONTH}(?:,? (?:of )?{_YEAR}\b)?", _read_month
-    yield rf"\b{_PART}(?<![\d.,$€£-]){_YEAR}\b(?![.,]?\d|%)", _read_year
+    yield rf"(?<![\d.,$€£-])\b{_PART}{_YEAR}\b(?![.,]?\d|%)", _read_year
     yield r"\b(?:the )?(?P<double>day (?:before|after) )?(?P<near>yesterday|today|tonight|tomorrow)\b", _read_near_day
     yield r"\b(?P<double>)(?P<near>last night|this (?:morning|afternoon|evening))\b", _read_near_day
     yield rf"\b{_COUNT} {_UNIT} (?:ago|back|earlier)\b", _read_ago

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from holdfast.ports.embedder import Embedder, Vectors
 from holdfast.ports.store import Entry, StoredVectors
 from holdfast.services.ledger import Ledger
 
+A = TypeVar("A")
+
 BATCH = 64
 """Texts between two commits of vectors, at most."""
 SIDE_BY_SIDE = 8
@@ -29,6 +32,8 @@ BATCH_S = 0.25
 """Seconds between two commits of vectors, about."""
 WAIT_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Seconds to wait after the first, second, … failure of the model in a row."""
+CLOSE_S = 10.0
+"""Seconds that closing waits for a model that is in the middle of a text."""
 
 
 MODEL_FAILURES = (EmbedderError, InvalidVector)
@@ -77,12 +82,17 @@ class Embedding:
                     self._thread.start()
 
     def close(self) -> None:
-        """Stop after the text at hand; the backlog is kept in the space."""
+        """Stop after the text at hand; the backlog is kept in the space.
+
+        A model that does not come back is left behind: what it says later finds the space closed.
+        """
         self._stopping = True
         self._wake.set()
+        with self._idle:
+            self._idle.notify_all()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            thread.join(CLOSE_S)
 
     def _follow(self) -> None:
         failures = 0
@@ -110,15 +120,18 @@ class Embedding:
 
     # On demand
 
-    def embed_some(self, most: int, seconds: float) -> int:
+    def embed_some(self, most: int, seconds: float, patience_s: float = -1) -> int:
         """Embed the oldest of the backlog, as many as come ready in the time; gives how many were tried.
 
+        Args:
+            patience_s: How long to wait for a thread that is embedding already; below 0 without end.
+
         Raises:
-            EmbedderError, StoreError, ModelMismatch.
+            EmbedderError, InvalidVector, StoreError, ModelMismatch.
         """
-        if self.embedder is None:
+        if self.embedder is None or not self._one_at_a_time.acquire(timeout=patience_s):
             return 0
-        with self._one_at_a_time:
+        try:
             with self._ledger.store.reading() as reader:
                 after, batch = 0, list[tuple[Holding, Event]]()
                 while not batch:
@@ -133,13 +146,18 @@ class Embedding:
             ready, vectors = list[tuple[Holding, Entry]](), list[NDArray[np.float32]]()
             # A model behind a network is asked for as many as it takes at once.
             step = getattr(self.embedder, "batch_size", SIDE_BY_SIDE)
-            for place in range(0, len(batch), step):
-                self._embed(self.embedder, batch[place : place + step], ready, vectors)
-                if self._stopping or clock.monotonic_s() - start >= seconds:
-                    break
-            if ready:
-                self._store(self.embedder, ready, np.stack(vectors))
+            try:
+                for place in range(0, len(batch), step):
+                    self._embed(self.embedder, batch[place : place + step], ready, vectors)
+                    if self._stopping or clock.monotonic_s() - start >= seconds:
+                        break
+            finally:
+                # What came before a failure is kept, or a model that fails now and then would never get on.
+                if ready:
+                    self._store(self.embedder, ready, np.stack(vectors))
             return len(batch)
+        finally:
+            self._one_at_a_time.release()
 
     def _embed(
         self,
@@ -156,16 +174,35 @@ class Embedding:
             else:
                 some.append((held, (content.author, content.text, content.caption)))
         try:
-            made = checked_vectors(embedder.embed([entry_text(*entry) for _, entry in some]), len(some), embedder)
-        except EmbedderRefused:
-            if len(some) == 1:
+            made = asked(embedder, embedder.embed, [entry_text(*entry) for _, entry in some])
+            vectors.extend(checked_vectors(made, len(some), embedder))
+            ready.extend(some)
+        except (EmbedderRefused, InvalidVector) as error:
+            if len(some) > 1:
+                self._embed_singly(embedder, batch, ready, vectors)
+            elif isinstance(error, EmbedderRefused):
                 self._refused.add(some[0][0].n)
-                return
-            for one in batch:
+            else:
+                raise
+
+    def _embed_singly(
+        self,
+        embedder: Embedder,
+        batch: Sequence[tuple[Holding, Event]],
+        ready: list[tuple[Holding, Entry]],
+        vectors: list[NDArray[np.float32]],
+    ) -> None:
+        """Find the texts that a batch failed for, so that they do not keep the others waiting."""
+        failed, before = dict[int, InvalidVector](), len(ready)
+        for one in batch:
+            try:
                 self._embed(embedder, [one], ready, vectors)
-            return
-        ready.extend(some)
-        vectors.extend(made)
+            except InvalidVector as error:
+                failed[one[0].n] = error
+        # A model that fails for every text is broken; one that fails for some cannot take those.
+        if failed and len(ready) == before:
+            raise next(iter(failed.values()))
+        self._refused.update(failed)
 
     def _store(self, embedder: Embedder, ready: Sequence[tuple[Holding, Entry]], vectors: Vectors) -> None:
         values, scales = quantise(vectors)
@@ -192,7 +229,7 @@ class Embedding:
     def _load(self, embedder: Embedder) -> None:
         # Whatever is wrong with the model will be said to whoever asks it for a vector.
         with suppress(*MODEL_FAILURES):
-            embedder.embed_query("warm")
+            asked(embedder, embedder.embed_query, "warm")
 
     def query_vector(self, text: str) -> NDArray[np.float32] | None:
         """The vector of a query, or None where there is no model.
@@ -202,21 +239,23 @@ class Embedding:
         """
         if self.embedder is None:
             return None
-        return checked_vectors(self.embedder.embed_query(text)[np.newaxis], 1, self.embedder)[0]
+        vector = np.asarray(asked(self.embedder, self.embedder.embed_query, text))
+        return checked_vectors(vector[np.newaxis], 1, self.embedder)[0]
 
     def settle(self, timeout_s: float | None, *, progress: Callable[[int, int], None] | None = None) -> int:
         """Wait until nothing waits for a vector; gives how many still do when time is up.
 
         Raises:
-            EmbedderError: the model fails.
+            EmbedderError, InvalidVector: the model fails.
         """
-        if self.embedder is None:
+        if self.embedder is None or self._ledger.store.read_only:
             return self._waiting()
         clock = self._ledger.clock
         start, at_first = clock.monotonic_s(), self._waiting()
         waiting = at_first
         while waiting and (timeout_s is None or clock.monotonic_s() - start < timeout_s):
-            self.embed_some(BATCH, BATCH_S if timeout_s is None else min(BATCH_S, timeout_s))
+            step_s = BATCH_S if timeout_s is None else min(BATCH_S, timeout_s)
+            self.embed_some(BATCH, step_s, patience_s=step_s)
             waiting = self._waiting()
             if progress:
                 progress(at_first - waiting, at_first)
@@ -224,16 +263,39 @@ class Embedding:
 
     def _waiting(self) -> int:
         with self._ledger.store.reading() as reader:
-            size = reader.backlog_size()
-        return max(0, size - len(self._refused))
+            refused = reader.current(sorted(self._refused))
+            return reader.backlog_size() - sum(held.live for held, _ in refused.values())
+
+
+def asked(embedder: Embedder, call: Callable[[A], Vectors], given: A) -> Vectors:
+    """What a model answers.
+
+    Raises:
+        EmbedderError: whatever it failed with.
+    """
+    try:
+        return call(given)
+    except HoldfastError:
+        raise
+    except Exception as error:  # a model is foreign code; its memories go on by words
+        raise EmbedderError(
+            f"The model {embedder.fingerprint} failed ({type(error).__name__}: {error}). "
+            "Stored memories are kept and will be embedded later."
+        ) from error
 
 
 def checked_vectors(vectors: Vectors, count: int, embedder: Embedder) -> Vectors:
     """What a model returned, if it is what the port promises.
 
     Raises:
-        InvalidVector: wrong shape, or values that are not finite.
+        InvalidVector: wrong shape, or values that are not finite numbers.
     """
+    try:
+        vectors = np.asarray(vectors, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidVector(
+            f"The model {embedder.fingerprint} gave no rectangle of numbers ({error}). Nothing was written."
+        ) from None
     if vectors.shape != (count, embedder.dimensions):
         raise InvalidVector(
             f"The model {embedder.fingerprint} gave vectors of shape {vectors.shape}; expected "

@@ -74,7 +74,10 @@ class Inspecting:
         return entries
 
     def records(self, where: Mapping[str, str | Sequence[str]] | None, *, superseded: bool = False) -> Iterator[Record]:
-        checked = border.check_where(where)
+        # Checked at the call, not when the first record is asked for.
+        return self._records(border.check_where(where), superseded)
+
+    def _records(self, checked: Mapping[str, Sequence[str | int]], superseded: bool) -> Iterator[Record]:
         # Pages are read in a view each, so that a slow consumer does not hold the log.
         if checked:
             with self._reading() as reader:

@@ -93,13 +93,13 @@ class Recalling:
         # Ranked under the lock, fetched after it: each hit is checked against the space once more anyway.
         with self._index.level() as corpus:
             ranking, pending = self._rank(corpus, parsed, vector, asked)
-        if pending and not trouble:
+        if pending and self._embedding.embedder is not None:
             trouble.append(f"{pending} of {len(corpus)} memories have no vector yet: these were found by words only")
         hits = self._hits(ranking)
         if asked.budget_tokens is not None:
             lines = [render.line(place, hit.record) for place, hit in enumerate(hits, 1)]
             room = asked.budget_tokens - estimate_tokens("\n".join((render.OPEN, render.NOTE, render.CLOSE)))
-            hits = [hits[place] for place in fill(lines, max(0, room))]
+            hits = [hits[place] for place in fill(lines, room, lambda line: estimate_tokens("\n" + line))]
         text = render.fenced([hit.record for hit in hits])
         return Recollection(
             query=query,
@@ -141,7 +141,7 @@ class Recalling:
         if self._ledger.store.read_only:
             return
         try:
-            self._embedding.embed_some(CATCH_UP_MOST, CATCH_UP_S)
+            self._embedding.embed_some(CATCH_UP_MOST, CATCH_UP_S, patience_s=CATCH_UP_S)
         except MODEL_FAILURES as error:
             trouble.append(f"the embedding model failed: {error}")
 

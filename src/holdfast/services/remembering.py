@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from holdfast.core import border
@@ -11,7 +12,7 @@ from holdfast.core.codec import content_dict, decode_content, record_of
 from holdfast.core.decide import Correct, Revise, Take, Taken, correct, key_reused, revise, take
 from holdfast.core.secrets import arguments_digest, subkey
 from holdfast.core.view import View
-from holdfast.errors import Damaged, InvalidField, InvalidTime, NotFound
+from holdfast.errors import Damaged, Gone, InvalidField, InvalidTime, KeyReused, NotFound
 from holdfast.model import limits
 from holdfast.model.events import Draft
 from holdfast.model.ids import Id, id_text, keyed_id, parse_id
@@ -62,11 +63,12 @@ class Remembering:
 
     def add_many(self, session: str, names: Mapping[Role, str], turns: Iterable[Turn]) -> list[Record]:
         now = self._ledger.clock.now_ms()
-        commands = [self.turn_command(turn.session or session, names, turn, now) for turn in turns]
-        if len(commands) > limits.BATCH:
+        some = list(islice(turns, limits.BATCH + 1))
+        if len(some) > limits.BATCH:
             raise InvalidField(
-                f"{len(commands):,} turns were given at once; at most {limits.BATCH:,} are taken. Nothing was written."
+                f"More than {limits.BATCH:,} turns were given at once; give them in parts. Nothing was written."
             )
+        commands = [self.turn_command(border.check_turn(turn).session or session, names, turn, now) for turn in some]
         return [record for record, _ in self.take_all(commands)]
 
     def turn_command(
@@ -77,8 +79,10 @@ class Remembering:
         Raises:
             InvalidInput.
         """
-        role = border.SPEAKERS.get(turn.speaker, Role.NONE)
+        speaker = border.check_label(turn.speaker, "speaker")
+        role = border.SPEAKERS.get(speaker, Role.NONE)
         named = turn.author or names.get(role)
+        border.check_moment(turn.when_ms)
         if turn.when_ms is not None and turn.when_ms > now_ms + limits.FUTURE_MS:
             raise InvalidTime(
                 f"A turn cannot have been said at {format_when(turn.when_ms)}, more than a day after now "
@@ -89,7 +93,7 @@ class Remembering:
             text=border.check_text(turn.text),
             valid_from=now_ms if turn.when_ms is None else turn.when_ms,
             role=role,
-            author=border.check_label(named or turn.speaker, "speaker"),
+            author=border.check_label(named, "author") if named else speaker,
             session=border.check_label(session, "session"),
             caption=None if turn.caption is None else border.check_text(turn.caption, "caption"),
             source=border.optional_label(turn.source, "source"),
@@ -134,7 +138,7 @@ class Remembering:
             predicate=border.optional_label(predicate, "predicate"),
             object=border.optional_label(object_, "object"),
             source=border.optional_label(source, "source"),
-            sources=_ids(sources),
+            sources=border.check_sources(sources),
             tags=border.check_tags(tags),
             attributes=border.check_attributes(attributes),
             confidence=border.check_unit(confidence, "confidence"),
@@ -199,7 +203,14 @@ class Remembering:
         if not changes:
             raise InvalidField("No field to revise was given. Nothing was written.")
         command = Revise(parse_id(memory), changes, self._actor, _version(version))
-        self._ledger.write(lambda view, secret: revise(view, command, secret))
+
+        def decide(view: View, secret: bytes) -> tuple[Sequence[Draft], int]:
+            drafts, number = revise(view, command, secret)
+            if (end := changes.get("valid_to")) is not None:
+                _in_order(self._content(view, command.record).valid_from, end)
+            return drafts, number
+
+        self._ledger.write(decide)
         self._written()
         return self._read(command.record)
 
@@ -223,16 +234,20 @@ class Remembering:
             return Take(content, self._ledger.new_id(), readmit=readmit)
         secret = self._ledger.secret
         arguments = content_dict(content)
+        # Who acts is no argument, and whoever imports a file a second time imports the same memories.
+        arguments.pop("actor", None)
         if timeless:
             del arguments["valid_from"]
-        # Whoever imports a file a second time imports the same memories.
         principal = "" if operation == "import" else self._actor
         record = keyed_id(subkey(secret, "ids"), principal, operation, border.check_label(key, "key"))
         digest = arguments_digest(secret, arguments)
         return Take(replace(content, arguments=digest), record, keyed=True, readmit=readmit)
 
-    def take_all(self, commands: Sequence[Take]) -> list[tuple[Record, bool]]:
+    def take_all(self, commands: Sequence[Take], *, imported: bool = False) -> list[tuple[Record, bool]]:
         """Write all of them in one commit, or on any error none; gives each record and whether it is new.
+
+        Args:
+            imported: Sources may be absent.
 
         Raises:
             Gone, Rejected, KeyReused, NotFound.
@@ -243,11 +258,17 @@ class Remembering:
             for command in commands:
                 twin = made.get(command.record)
                 if twin:
-                    if twin.content.arguments != command.content.arguments:
+                    if not _same(twin.content, command.content):
                         raise key_reused(command.record)
                     taken.append(Taken(command.record, is_new=False))
                     continue
-                some, result = take(view, _trusted(view, command), secret)
+                some, result = take(view, command, secret)
+                if some and command.content.sources:
+                    # Only what is really taken in needs its sources; a retry is answered without them.
+                    command = _trusted(view, command, made, imported=imported)
+                    some, result = take(view, command, secret)
+                if not result.is_new and not _same(self._content(view, command.record), command.content):
+                    raise key_reused(command.record)
                 made[command.record] = command
                 drafts.extend(some)
                 taken.append(result)
@@ -259,9 +280,29 @@ class Remembering:
         records = list[tuple[Record, bool]]()
         for command, result in zip(commands, taken, strict=True):
             event = written.get(result.record)
-            record = record_of(event, command.content) if event else self._read(result.record)
+            content = decode_content(event) if event and command.content.sources else command.content
+            record = record_of(event, content) if event and content else self._read(result.record)
             records.append((record, result.is_new))
         return records
+
+    def refuse_reused_keys(self, commands: Sequence[Take]) -> None:
+        """Raise `KeyReused` where two of them, or one of them and what is held, have one id and differ."""
+        first = dict[Id, Take]()
+        with self._ledger.store.reading() as reader:
+            for place, command in enumerate(commands, 1):
+                twin = first.setdefault(command.record, command)
+                held = reader.find(command.record) if twin is command else None
+                said = decode_content(reader.event(held.seq)) if held and held.seq else twin.content
+                if said and not _same(said, command.content):
+                    raise KeyReused(f"Entry {place}: {key_reused(command.record)}")
+
+    def _content(self, view: View, record: Id) -> Content:
+        """What a memory that is held says."""
+        held = view.find(record)
+        content = decode_content(view.event(held.seq)) if held and held.seq else None
+        if content is None:
+            raise Damaged(f"Memory {id_text(record)} has lost its text. Run `holdfast check`.")
+        return content
 
     def _read(self, record: Id) -> Record:
         with self._ledger.store.reading() as reader:
@@ -275,28 +316,33 @@ class Remembering:
         return record_of(event, content, held.closed_by, held.closed_ms)
 
 
-def _trusted(view: View, command: Take) -> Take:
-    """A derived memory has no more trust than the least trusted of its sources."""
-    if not command.content.sources:
-        return command
+def _trusted(view: View, command: Take, made: Mapping[Id, Take], *, imported: bool) -> Take:
+    """A derived memory has no more trust than the least trusted of its sources.
+
+    Args:
+        made: What is taken in along with it.
+        imported: Sources may be absent, since an export leaves out what was superseded.
+    """
     trust = command.content.trust
     for source in command.content.sources:
+        if beside := made.get(parse_id(source)):
+            trust = min(trust, beside.content.trust)
+            continue
         held = view.find(parse_id(source))
+        if imported and held and held.receipt:
+            raise Gone(f"It was derived from {source}, which was forgotten here. Nothing was written.")
         if held is None or not held.seq:
+            if imported:
+                continue
             raise NotFound(f"The source {source} is not in this space, or was forgotten. Nothing was written.")
         content = decode_content(view.event(held.seq))
         trust = min(trust, content.trust if content else Trust.NONE)
     return replace(command, content=replace(command.content, trust=trust))
 
 
-def _ids(values: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(values, str):
-        raise InvalidField(f"The sources are one string {values!r:.60}; expected a list of ids. Nothing was written.")
-    if len(values) > limits.SOURCES:
-        raise InvalidField(
-            f"{len(values)} sources were given; at most {limits.SOURCES} are taken. Nothing was written."
-        )
-    return tuple(dict.fromkeys(id_text(parse_id(value)) for value in values))
+def _same(held: Content, given: Content) -> bool:
+    """Whether two contents of one id are the same call; words under an id never change, all else may be revised."""
+    return held.arguments == given.arguments and held.text == given.text
 
 
 def _in_order(start: int, end: int | None) -> None:

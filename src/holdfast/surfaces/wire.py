@@ -184,4 +184,4 @@ def safe_json(text: str) -> str:
 
 def _counts(counts: Mapping[str, int]) -> JsonObject:
     """Counts by name, greatest first, then by name."""
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return {name: counts[name] for name in sorted(counts, key=lambda name: (-counts[name], name))}

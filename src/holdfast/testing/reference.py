@@ -17,12 +17,15 @@ import numpy as np
 from holdfast.core.codec import decode_content
 from holdfast.core.proof import genesis
 from holdfast.core.sync import ERASABLE
-from holdfast.errors import Damaged, InvalidVector, ModelMismatch
+from holdfast.errors import Closed, Damaged, InvalidFilter, InvalidVector, ModelMismatch
 from holdfast.model.events import Bar, BarReason, Change, Close, Entomb, Event, Head, Put, SetModel, Stamp
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
 from holdfast.model.records import Content, Record
 from holdfast.ports.store import Columns, Commit, Entry, Identity, Moved, R, StoredVectors, Tally
+
+FIELDS = {"author", "role", "session", "kind", "category", "subject", "source", "tag", "origin"}
+"""What `ReferenceStore.select` knows."""
 
 
 @dataclass(slots=True)
@@ -48,6 +51,7 @@ class ReferenceStore:
         self.anchors: dict[bytes, tuple[int, bytes]] = {}
         self.horizon = 0
         self._hlc = 0
+        self._closed = False
         self._numbers: dict[Id, int] = {}
         self._clear()
         self._vector_revision = 0
@@ -60,6 +64,7 @@ class ReferenceStore:
     # Writing
 
     def commit(self, decide: Callable[[ReferenceStore], Commit[R]]) -> R:
+        self._check_open()
         wanted = decide(self)
         for sealed in wanted.sealed:
             event = replace(sealed.event, seq=self._newest() + 1)
@@ -71,6 +76,8 @@ class ReferenceStore:
 
     def execute(self, event: Event, changes: Iterable[Change]) -> None:
         stamp = event.header.stamp
+        if any(event.header.record):
+            self._cell(event.header.record)  # its number is its own from the first event on
         for change in changes:
             match change:
                 case Put(record):
@@ -109,10 +116,16 @@ class ReferenceStore:
                 self.journal[place] = replace(event, salt=None, payload=None)
 
     def rebuild(self, replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]]) -> bytes:
+        self._check_open()
+        before = self.cells, self.bars, self.bound
         vectors = {record: cell.vector for record, cell in self.cells.items()}
         self._clear()
-        for event, changes in replay(iter(list(self.journal))):
-            self.execute(event, changes)
+        try:
+            for event, changes in replay(iter(list(self.journal))):
+                self.execute(event, changes)
+        except BaseException:
+            self.cells, self.bars, self.bound = before
+            raise
         for record, cell in self.cells.items():
             cell.vector = None if cell.tomb else vectors.get(record)
         return self.digest()
@@ -140,7 +153,9 @@ class ReferenceStore:
         vectors: StoredVectors,
         model: SetModel,
     ) -> int:
-        if vectors.values.shape != (len(entries), model.dimensions):
+        self._check_open()
+        count = len(vectors.scales)
+        if vectors.values.shape != (count, model.dimensions) or not (count == len(ns) == len(seqs) == len(entries)):
             raise InvalidVector
         if self.bound is None or self.bound[1] != model:
             raise ModelMismatch
@@ -154,6 +169,7 @@ class ReferenceStore:
         return stored
 
     def drop_vectors(self, ns: Sequence[int]) -> None:
+        self._check_open()
         for cell in self.cells.values():
             if cell.n in ns:
                 cell.vector = None
@@ -168,12 +184,17 @@ class ReferenceStore:
         return 0
 
     def close(self) -> None:
-        """Nothing is held that could be released."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed
 
     # Reading
 
     @contextmanager
     def reading(self) -> Generator[ReferenceStore]:
+        self._check_open()
         yield self
 
     def head(self) -> Head:
@@ -207,7 +228,7 @@ class ReferenceStore:
         raise Damaged(f"There is no event {seq}.")
 
     def events_of(self, record: Id) -> Sequence[Event]:
-        return [event for event in self.journal if event.header.record == record]
+        return [event for event in self.journal if any(record) and event.header.record == record]
 
     def events(self, after_seq: int, limit: int) -> Sequence[Event]:
         return [event for event in self.journal if event.seq > after_seq][:limit]
@@ -234,6 +255,9 @@ class ReferenceStore:
         return len(self.select(where or {}, None, None))
 
     def select(self, where: Mapping[str, Sequence[str | int]], since_ms: int | None, until_ms: int | None) -> list[int]:
+        if unknown := set(where) - FIELDS:
+            raise InvalidFilter(f"{min(unknown)!r:.80} is not a field memories can be selected by.")
+
         def fits(content: Content) -> bool:
             if since_ms is not None and content.valid_from < since_ms:
                 return False

@@ -16,7 +16,7 @@ File = tuple[int, int]
 """Device and inode: the same file under any name."""
 
 _open: dict[int, tuple[File, int]] = {}
-"""Per open store its file and the process that opened it. Single dict operations only: a lock would not survive a fork."""
+"""Per open store its file and the process that opened it. No lock guards it, since none would survive a fork."""
 
 
 def file_at(path: str) -> File | None:

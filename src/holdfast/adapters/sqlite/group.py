@@ -108,10 +108,10 @@ class GroupCommit:
         self._savepoint()
         try:
             waiting.result = waiting.work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed to the caller whose work it is
             waiting.error = error
             try:
                 self._undo()
-            except Exception:  # noqa: BLE001 - SQLite gave up the whole transaction, as on a full disk
+            except Exception:  # noqa: BLE001 - SQLite gave up the whole transaction, as it may on a full disk
                 raise error from None
         self._release()

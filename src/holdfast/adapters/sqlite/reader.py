@@ -79,7 +79,10 @@ class SqliteReader:
         return Head(self._identity.space, self._identity.node, row[0], row[1], row[2], row[3])
 
     def node_heads(self) -> Mapping[Id, tuple[int, bytes]]:
-        return {Id(node): (number, chain) for node, number, chain in self.rows("SELECT id, node_seq, chain FROM node")}
+        return {
+            Id(node): (number, chain)
+            for node, number, chain in self.rows("SELECT id, node_seq, chain FROM node WHERE node_seq > 0")
+        }
 
     def find(self, record: Id) -> Holding | None:
         row = self._one(HOLDING_SQL + "WHERE m.id = ?", (record,))
@@ -156,7 +159,8 @@ class SqliteReader:
         states = dict(self.rows("SELECT state, count(*) FROM memory GROUP BY state"))
 
         def by(column: str) -> dict[Any, int]:
-            sql = f"SELECT {column}, count(*) FROM memory WHERE state = 1 AND {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+            held = f"FROM memory WHERE state = 1 AND {column} IS NOT NULL"
+            sql = f"SELECT {column}, count(*) {held} GROUP BY 1 ORDER BY 2 DESC, 1"
             return dict(self.rows(sql))
 
         sessions, oldest, newest = self._one(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from holdfast.model.records import Record
 
 
-@click.command("chat-log")
+@click.command("chat-log", short_help="Show a session as it was said, or add a turn.")
 @click.argument("session", required=False)
 @click.argument("text", required=False)
 @click.option("--add", "speaker", metavar="SPEAKER", help="Add a turn: user, assistant, system, tool or a name.")
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--when", metavar="TIME", help="When it was said; now by default.")
 @click.option("--key", help="Idempotency key: the same turn again adds nothing.")
 @click.option("--tag", "tags", multiple=True, help="A tag; repeatable.")
-@click.option("--limit", type=click.IntRange(1), help="Only the last so many turns.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the last so many turns.")
 @space_options
 def chat_log_command(
     session: str | None,

@@ -6,7 +6,7 @@ It exits with 0 only when everything it showed holds.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MISSED_MOST = 1
 """Questions of the built-in story whose evidence may be missing among the first ten."""
+MISSED_MOST_BY_WORDS = 3
+"""The same where there is no embedding model, and recall is by words only."""
 
 
 @dataclass
@@ -62,14 +64,14 @@ class Outcome:
         failed += [f"check at the end: {problem}" for problem in self.problems]
         missed = sum(not answer.complete for answer in self.asked)
         # What an own file asks is not known to be answerable, so there it is shown and not judged.
-        if not self.story.own and missed > MISSED_MOST:
+        if not self.story.own and missed > (MISSED_MOST_BY_WORDS if self.degraded else MISSED_MOST):
             failed.append(f"the evidence of {missed} questions is not all among the recalled")
         for part in (self.corrected, self.erased):
             failed += part.faults if part else ()
         return failed
 
 
-@click.command("demo")
+@click.command("demo", short_help="Show what it does: survive a kill, recall, forget.")
 @click.option("--from", "file", metavar="FILE", help="Your own conversations instead of the story that comes with it.")
 @click.option("--db", metavar="FILE", help="Make the space here and keep it; there must be none.")
 @click.option("--keep", is_flag=True, help="Keep the space of the demo and say where it is.")
@@ -135,12 +137,13 @@ def _ask_all(memory: Memory, story: Story, outcome: Outcome, shower: Shower) -> 
     from holdfast.surfaces.cli.screen import progress
 
     shower.questions(story)
-    with progress("Asking") if len(story.questions) > shower.most else nullcontext(lambda done, total: None) as bar:
+    with progress("Asking") if len(story.questions) > shower.most else nullcontext() as bar:
         for number, question in enumerate(story.questions, 1):
             answer = demo_steps.ask(memory, question, outcome.survival.places)
             outcome.answers.append(answer)
             shower.answer(number, answer)
-            bar(number, len(story.questions))
+            if bar:
+                bar(number, len(story.questions))
     shower.unshown(outcome.answers)
 
 

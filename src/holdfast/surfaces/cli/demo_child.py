@@ -6,6 +6,7 @@ holds on it (POSIX), those of an open space included.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-KILLED_AFTER_S = 0.25
-"""How long the dying process goes on making vectors after the import was acknowledged."""
+DIES_AFTER_S = 0.02
+"""How long the dying process goes on after a third of the vectors were made."""
+DIES_AT_LAST_S = 2.0
+"""How long it goes on where the model does not get so far."""
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 """The signal nothing can catch; on Windows any signal ends a process so."""
 TOLD_EVERY_S = 0.05
@@ -53,11 +56,11 @@ def import_and_die(db: Path, file: Path, embedder: str | None, progress: Callabl
     Raises:
         HoldfastError: the import failed, with the error it failed with.
     """
-    noise, report, process = list[str](), None, None
+    noise, report = list[str](), None
+    command = _command("import", str(db), str(file), embedder or "")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
     try:
-        command = _command("import", str(db), str(file), embedder or "")
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        assert process.stdout is not None
         for raw in process.stdout:
             line = raw.decode(errors="backslashreplace").rstrip()
             told = _parsed(line)
@@ -72,12 +75,10 @@ def import_and_die(db: Path, file: Path, embedder: str | None, progress: Callabl
                 report = told
         code = process.wait()
     finally:
-        if process is not None:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
     if report is None:
         from holdfast.errors import ImportStopped
 
@@ -144,13 +145,11 @@ def run_import(db: str, file: str, embedder: str) -> int:
     _say({"acknowledged": report.added + report.unchanged + report.forgotten, "took_ms": round(took_ms, 3)})
     if not embedder:
         _die()
-    threading.Thread(target=_die_after, args=(KILLED_AFTER_S,), daemon=True).start()
-    try:
-        memory.settle()
-    except HoldfastError:
-        # The parent opens the space itself and says what is wrong with the model.
-        pass
-    threading.Event().wait()
+    _die_in(DIES_AT_LAST_S)
+    # The parent opens the space itself and says what is wrong with a model that fails.
+    with contextlib.suppress(HoldfastError):
+        memory.settle(progress=lambda done, total: _die_in(DIES_AFTER_S) if done > total // 3 else None)
+    _die()
     return 0
 
 
@@ -175,9 +174,10 @@ def occurrences(file: Path, needle: bytes) -> int:
     return found
 
 
-def _die_after(seconds: float) -> None:
-    time.sleep(seconds)
-    _die()
+def _die_in(seconds: float) -> None:
+    timer = threading.Timer(seconds, _die)
+    timer.daemon = True
+    timer.start()
 
 
 def _die() -> None:

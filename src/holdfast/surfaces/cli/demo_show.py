@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.surfaces import wire
 from holdfast.surfaces.cli import demo_steps
-from holdfast.surfaces.cli.screen import Screen, count_text, one_line, short_id, size_text
+from holdfast.surfaces.cli.screen import Part, Screen, count_text, one_line, short_id, size_text
 
 if TYPE_CHECKING:
     from holdfast.model.recollection import Hit, Recollection
@@ -79,7 +79,7 @@ class Shower:
         self.show.heading("2. Open what it left, in another process")
         self.show.mark(
             "bad" if survival.lost else "good",
-            (f"{entries - survival.lost} of {entries} entries", "bold"),
+            (f"{entries - survival.lost:,} of {entries:,} entries", "bold"),
             " are there, word for word",
         )
         for problem in survival.problems:
@@ -92,7 +92,7 @@ class Shower:
         made = stats.live - stats.pending - survival.vectors
         self.show.mark(
             "good",
-            f"{survival.vectors} vectors were made before the kill, the other {made} now, "
+            f"{survival.vectors:,} vectors were made before the kill, the other {made:,} now, "
             f"in {outcome.embedded_ms / 1000:.1f} s, by {stats.model}",
         )
 
@@ -101,7 +101,7 @@ class Shower:
             return
         self.show.heading(f"3. Ask {count_text(len(story.questions), 'question')}")
         if not story.questions:
-            self.show.mark("none", "The file has no questions; nothing is asked.")
+            self.show.line("The file has no questions; nothing is asked.", indent=2)
         elif any(question.evidence for question in story.questions):
             star = "*" if self.show.plain else "★"
             self.show.line((f"{star} marks the lines that hold the answer, as the file says.", "dim"), indent=2)
@@ -138,17 +138,15 @@ class Shower:
             return
         self.show.heading("4. Correct a fact")
         if corrected is None:
-            self.show.mark("none", "Skipped: the file has no 'correct' that says which entry is wrong.")
+            self.show.line("Skipped: the file has no 'correct' that says which entry is wrong.", indent=2)
             return
         correction, show = corrected.correction, self.show
-        show.line(("asked   ", "dim"), (correction.ask, "bold"), indent=2)
-        show.line(("before  ", "dim"), *_first(corrected.before, corrected.old.id), indent=2)
-        show.line(("correct ", "dim"), (correction.text, "green"), indent=2)
-        show.line(("after   ", "dim"), *_first(corrected.after, corrected.new.id), indent=2)
+        show.row(_label("asked"), (correction.ask, "bold"), indent=2)
+        show.row(_label("before"), *_first(corrected.before, corrected.old.id), indent=2)
+        show.row(_label("correct"), (correction.text, "green"), indent=2)
+        show.row(_label("after"), *_first(corrected.after, corrected.new.id), indent=2)
         told = " → ".join(entry.what for entry in corrected.history)
-        show.line(
-            ("history ", "dim"), f"{short_id(corrected.old.id)}: {told} by {short_id(corrected.new.id)}", indent=2
-        )
+        show.row(_label("history"), f"{short_id(corrected.old.id)}: {told} by {short_id(corrected.new.id)}", indent=2)
         for fault in corrected.faults:
             show.mark("bad", fault)
         if not corrected.faults:
@@ -163,28 +161,30 @@ class Shower:
             return
         self.show.heading("5. Forget")
         if erased is None:
-            self.show.mark("none", "Skipped: the file has no 'forget' that says which entry to erase.")
+            self.show.line("Skipped: the file has no 'forget' that says which entry to erase.", indent=2)
             return
         show, receipt = self.show, erased.receipt
-        show.line(("asked   ", "dim"), (erased.erasure.ask, "bold"), indent=2)
-        show.line(("before  ", "dim"), *_first(erased.before, erased.id), indent=2)
-        show.line(
-            ("receipt ", "dim"),
+        show.row(_label("asked"), (erased.erasure.ask, "bold"), indent=2)
+        show.row(_label("before"), *_first(erased.before, erased.id), indent=2)
+        show.row(
+            _label("receipt"),
             f"{receipt.id}: {count_text(receipt.payloads, 'payload')} and "
             f"{count_text(receipt.vectors, 'vector')} erased, chain {receipt.chain[:16]}…",
             indent=2,
         )
-        first = erased.after[0] if erased.after else None
-        show.line(
-            ("after   ", "dim"),
-            *(_hit_parts(1, first) if first else ("nothing",)),
+        show.row(
+            _label("after"),
+            *_first(erased.after, None),
             (f"  (confidence {erased.before.confidence:.2f} → {erased.after.confidence:.2f})", "dim"),
             indent=2,
         )
-        told = " → ".join(f"{entry.what}{'' if entry.record else ' (no content)'}" for entry in erased.history)
-        show.line(("history ", "dim"), f"{short_id(erased.id)}: {told}", indent=2)
-        show.line(
-            ("again   ", "dim"),
+        told = " → ".join(
+            entry.what if entry.record or entry.what != "remembered" else "remembered (words erased)"
+            for entry in erased.history
+        )
+        show.row(_label("history"), f"{short_id(erased.id)}: {told}", indent=2)
+        show.row(
+            _label("again"),
             f"the same file imported again: {erased.again.added} added, {erased.again.unchanged} there already, "
             f"{erased.again.forgotten} stays forgotten",
             indent=2,
@@ -207,24 +207,24 @@ class Shower:
         met = sum(answer.met for answer in outcome.asked)
         if expected:
             complete = sum(answer.complete for answer in outcome.asked)
-            show.line(
-                ("evidence  ", "dim"),
-                (f"{met} of {expected} lines", "bold"),
+            show.row(
+                _label("evidence"),
+                (f"{met:,} of {expected:,} lines", "bold"),
                 f" in the top {demo_steps.TOP}; all of it for {complete} of {len(outcome.asked)} questions",
                 indent=2,
             )
         if (median := demo_steps.median_ms(outcome.answers)) is not None:
-            show.line(
-                ("recall    ", "dim"), (f"{median:.1f} ms", "bold"), " median, the query's embedding included", indent=2
+            show.row(
+                _label("recall"), (f"{median:.1f} ms", "bold"), " median, the query's embedding included", indent=2
             )
-        show.line(
-            ("file      ", "dim"),
+        show.row(
+            _label("file"),
             (size_text(outcome.size_bytes), "bold"),
             " with text, indexes, vectors and journal",
             indent=2,
         )
         if kept is not None:
-            show.line(("kept      ", "dim"), str(kept), indent=2)
+            show.row(_label("kept"), str(kept), indent=2)
         for problem in failed:
             show.mark("bad", problem)
         if not failed:
@@ -296,25 +296,30 @@ def _show_hits(show: Screen, found: Recollection, expected: frozenset[str]) -> N
     for place, hit in enumerate(found, 1):
         if place > SHOWN_FIRST and hit.id not in expected:
             continue
-        show.mark("star" if hit.id in expected else "none", *_hit_parts(place, hit), indent=4)
-        show.line((", ".join(hit.reasons) or "no signal stands out", "dim italic"), indent=11)
+        sign = show.sign("star" if hit.id in expected else "none")
+        show.row([(1, sign), (3, (f"{place}.", "cyan")), (10, (_day(hit), "cyan"))], *_said(hit), indent=4)
+        why = f"why: {', '.join(hit.reasons) or 'no signal stands out'}"
+        show.row([(1, ""), (3, ""), (10, "")], (why, "dim italic"), indent=4)
 
 
-def _hit_parts(place: int, hit: Hit) -> tuple[tuple[str, str], ...]:
+def _label(name: str) -> list[tuple[int, Part]]:
+    return [(9, (name, "dim"))]
+
+
+def _day(hit: Hit) -> str:
     from holdfast.model.times import format_day
 
+    return format_day(hit.record.valid_from)
+
+
+def _said(hit: Hit) -> tuple[Part, ...]:
     author = f"{one_line(hit.record.author, 30)}: " if hit.record.author else ""
-    return (
-        (f"{place:>2}. ", "cyan"),
-        (f"{format_day(hit.record.valid_from)}  ", "cyan"),
-        (author, "bold"),
-        (one_line(hit.text, CUT_CHARS), ""),
-    )
+    return (author, "bold"), one_line(hit.text, CUT_CHARS)
 
 
-def _first(found: Recollection, wanted: str) -> tuple[tuple[str, str], ...]:
+def _first(found: Recollection, wanted: str | None) -> tuple[Part, ...]:
     """The line of the memory it is about, or the first one where that was not recalled."""
     for place, hit in enumerate(found, 1):
-        if hit.id == wanted:
-            return _hit_parts(place, hit)
-    return _hit_parts(1, found[0]) if found else (("nothing", "dim"),)
+        if wanted in (None, hit.id):
+            return (f"{place}. {_day(hit)}  ", "cyan"), *_said(hit)
+    return _first(found, None) if found else (("nothing is recalled", "dim"),)

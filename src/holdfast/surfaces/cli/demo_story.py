@@ -126,19 +126,13 @@ def _entries(line: Mapping[str, object]) -> dict[str, Entry]:
 
 
 def _questions(line: Mapping[str, object], said: Mapping[str, Entry]) -> Iterator[Question]:
-    given = line.get("questions") or []
-    if not isinstance(given, list):
-        raise InvalidField("'questions' is not a list.")
-    for number, raw in enumerate(cast("list[object]", given), 1):
+    for number, raw in enumerate(_list(line, "questions", "it"), 1):
         where = f"question {number}"
         question = _object(raw, where)
-        evidence = question.get("evidence") or []
-        if not isinstance(evidence, list):
-            raise InvalidField(f"{where}: 'evidence' is not a list of entry ids.")
         answer, when = question.get("answer"), question.get("when")
         yield Question(
             _text(question, "question", where),
-            tuple(_entry(said, one, where) for one in cast("list[object]", evidence)),
+            tuple(_entry(said, one, where) for one in _list(question, "evidence", where)),
             None if answer is None else str(answer),
             None if when is None else str(when),
         )
@@ -164,6 +158,15 @@ def _object(value: object, where: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise InvalidField(f"{where} is {value!r:.60}; expected an object.")
     return cast("Mapping[str, object]", value)
+
+
+def _list(given: Mapping[str, object], key: str, where: str) -> list[object]:
+    value = given.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise InvalidField(f"{where}: {key!r} is {value!r:.60}; expected a list.")
+    return cast("list[object]", value)
 
 
 def _text(given: Mapping[str, object], key: str, where: str) -> str:

@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 import stat
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,11 +43,11 @@ class Finding:
     do: str | None = None
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Check what Holdfast needs here.")
 @space_options
 def doctor_command(db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
     """Check what Holdfast needs: Python, SQLite, the model, the space, the disk, the settings."""
-    from holdfast.surfaces.cli.screen import screen
+    from holdfast.surfaces.cli.screen import one_line, screen
 
     settings = settings_of(db, embedder, as_)
     findings = list(examine(settings))
@@ -62,9 +61,11 @@ def doctor_command(db: str | None, embedder: str | None, as_: str | None, as_jso
         show = screen()
         width = max(len(finding.name) for finding in findings)
         for one in findings:
-            show.mark(one.state, (f"{one.name:<{width}}  ", "bold"), one.detail, indent=0)
+            show.row(
+                [(6 if show.plain else 1, show.sign(one.state)), (width, (one.name, "bold"))], one_line(one.detail)
+            )
             if one.do:
-                show.line(("→ " if not show.plain else "do: ", "yellow"), one.do, indent=9 if show.plain else 4)
+                show.row([(6 if show.plain else 1, ""), (width, "")], ("do: ", "yellow"), one.do)
     if worst:
         end(failure.PROBLEMS)
 
@@ -84,8 +85,6 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _python() -> Finding:
     told = f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}"
-    if sys.version_info < (3, 11):
-        return Finding("python", "bad", told, "Use Python 3.11 or later.")
     return Finding("python", "good", told)
 
 
@@ -221,8 +220,8 @@ def _space(settings: Settings) -> Iterator[Finding]:
     except HoldfastError as error:
         yield Finding("space", "bad", str(error), _remedy(error))
         return
-    told = f"{count_text(stats.live, 'memory', 'memories')}, {size_text(stats.size_bytes)}, model {stats.model or 'none yet'}"
-    yield Finding("space", "good", f"opens; {told}")
+    told = f"opens; {count_text(stats.live, 'memory', 'memories')}, {size_text(stats.size_bytes)}"
+    yield Finding("space", "good", f"{told}, model {stats.model or 'none yet'}")
     yield from _permissions(settings.db)
     waiting = count_text(stats.pending, "memory", "memories")
     if stats.pending:

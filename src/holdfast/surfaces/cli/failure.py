@@ -5,14 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from holdfast import errors
-
-if TYPE_CHECKING:
-    from holdfast.surfaces.wire import JsonObject
 
 OK = 0
 PROBLEMS = 1
@@ -66,6 +62,10 @@ class FileExists(errors.Conflict):
     """The file is there already. It was not changed."""
 
 
+class PipeClosed(Exception):
+    """Nobody reads the output any more."""
+
+
 class Defect(errors.HoldfastError):
     """Holdfast met a situation it was not written for."""
 
@@ -82,9 +82,6 @@ def exit_code(error: Exception) -> int:
 
 def report(error: Exception, *, as_json: bool) -> int:
     """Write an error to stderr; gives the exit code."""
-    from holdfast.surfaces import wire
-    from holdfast.surfaces.cli.screen import visible
-
     if isinstance(error, click.ClickException):
         error = _usage(error)
     elif isinstance(error, OSError) and not isinstance(error, errors.HoldfastError):
@@ -92,13 +89,10 @@ def report(error: Exception, *, as_json: bool) -> int:
         code = exit_code(error)
         known = errors.StoreFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else errors.StoreError
         error = known(f"The system refused: {told}.")
-        return _write(wire.error_to_wire(error), code, as_json=as_json)
+        return _write(error, code, as_json=as_json)
     elif not isinstance(error, errors.HoldfastError):
         error = defect(error)
-    body = wire.error_to_wire(error)
-    if not as_json:
-        body = {"error": {"message": visible(str(error))}}
-    return _write(body, exit_code(error), as_json=as_json)
+    return _write(error, exit_code(error), as_json=as_json)
 
 
 def defect(error: Exception) -> Defect:
@@ -133,13 +127,10 @@ def _usage(error: click.ClickException) -> WrongUsage:
     return WrongUsage(error.format_message() + hint)
 
 
-def _write(body: JsonObject, code: int, *, as_json: bool) -> int:
+def _write(error: Exception, code: int, *, as_json: bool) -> int:
     from holdfast.surfaces import wire
+    from holdfast.surfaces.cli.screen import one_line
 
-    if as_json:
-        click.echo(wire.to_json(body), err=True)
-        return code
-    error = body["error"]
-    assert isinstance(error, dict)
-    click.echo(f"holdfast: error: {error['message']}", err=True)
+    told = wire.to_json(wire.error_to_wire(error)) if as_json else f"holdfast: error: {one_line(str(error))}"
+    click.echo(told, err=True)
     return code

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from holdfast.surfaces.wire import Json
 
 
-@click.command("check")
+@click.command("check", short_help="Look for what is wrong with the space.")
 @space_options
 def check_command(db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
     """Look for what is wrong with the space: every payload, the chain, and all that follows from them."""
+    from holdfast.errors import Damaged
     from holdfast.surfaces.cli.screen import count_text, screen
 
-    with reading(settings_of(db, embedder or "none", as_)) as memory:
-        problems = memory.check()
+    try:
+        with reading(settings_of(db, embedder or "none", as_)) as memory:
+            problems = memory.check()
+    except Damaged as error:
+        problems = [str(error)]
     show = screen()
     if as_json:
         listed: list[Json] = [*problems]
@@ -35,7 +39,7 @@ def check_command(db: str | None, embedder: str | None, as_: str | None, as_json
         end(failure.PROBLEMS)
 
 
-@click.command("rebuild")
+@click.command("rebuild", short_help="Make what follows from the journal again.")
 @click.option("--no-embed", is_flag=True, help="Do not make missing vectors afterwards.")
 @space_options
 def rebuild_command(no_embed: bool, db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
@@ -62,7 +66,7 @@ def rebuild_command(no_embed: bool, db: str | None, embedder: str | None, as_: s
         show.line(f"{count_text(pending, 'memory', 'memories')} without a vector yet, found by their words")
 
 
-@click.command("completion")
+@click.command("completion", short_help="The script that completes holdfast in a shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @json_option
 def completion_command(shell: str, as_json: bool) -> None:

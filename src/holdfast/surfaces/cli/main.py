@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from holdfast import __version__
 from holdfast.surfaces.cli import failure
 
 COMMANDS = {
@@ -49,6 +50,13 @@ class HoldfastGroup(click.Group):
         assert isinstance(found, click.Command)
         return found
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # Left alone, click would end with 1 here, which means something else.
+            raise failure.PipeClosed from error
+
     def main(  # pyright: ignore[reportIncompatibleMethodOverride] click's overloads only name what it returns
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> Any:
@@ -61,7 +69,7 @@ class HoldfastGroup(click.Group):
         except click.Abort:
             click.echo("holdfast: interrupted", err=True)
             code = failure.INTERRUPTED
-        except BrokenPipeError:
+        except (BrokenPipeError, failure.PipeClosed):
             failure.silence_output()
             code = failure.PIPE_CLOSED
         except Exception as error:
@@ -76,7 +84,7 @@ class HoldfastGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes, settings and every option: docs/reference/cli.md",
 )
-@click.version_option(package_name="holdfast", message="holdfast %(version)s")
+@click.version_option(__version__, message="holdfast %(version)s")
 def cli() -> None:
     """The memory an AI agent can rely on, in one file.
 
@@ -93,6 +101,8 @@ def run() -> None:
             reconfigure(errors="backslashreplace")
     try:
         cli()
+    except KeyboardInterrupt:
+        sys.exit(failure.INTERRUPTED)
     except BrokenPipeError:
         failure.silence_output()
         sys.exit(failure.PIPE_CLOSED)

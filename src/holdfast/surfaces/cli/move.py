@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SHOWN_LINES = 20
 
 
-@click.command("import")
+@click.command("import", short_help="Take in conversations or an export (JSON lines).")
 @click.argument("file", metavar="FILE")
 @click.option("--skip-errors", is_flag=True, help="Go on after a line that cannot be taken, and report it.")
 @click.option("--zone", default="UTC", show_default=True, help="Offset for times that have none, such as +01:00.")
@@ -75,7 +75,7 @@ def import_command(
         end(failure.PROBLEMS)
 
 
-@click.command("export")
+@click.command("export", short_help="Write every live memory as JSON lines.")
 @click.option("-o", "--output", metavar="FILE", help="Write to a file, whole or not at all; standard output otherwise.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @click.option("--superseded", is_flag=True, help="Superseded memories too.")

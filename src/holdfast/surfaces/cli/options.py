@@ -161,7 +161,7 @@ def given_text(text: str | None) -> str:
         return text
     if text is None and sys.stdin.isatty():
         raise WrongUsage("No text was given; write it as an argument or pipe it in.")
-    content = click.get_binary_stream("stdin").read(_STDIN_BYTES + 1)
+    content = sys.stdin.buffer.read(_STDIN_BYTES + 1)
     if len(content) > _STDIN_BYTES:
         raise InvalidText(f"Standard input holds more than {_STDIN_BYTES:,} bytes. Nothing was written.")
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CUT_CHARS = 400
 
 
-@click.command("recall")
+@click.command("recall", short_help="What is remembered about a question, and why.")
 @click.argument("query", required=False)
 @click.option("--why", is_flag=True, help="Show what each signal gave to each score.")
 @click.option("--text", "as_text", is_flag=True, help="Only the text for a prompt: fenced, dated and cited.")
@@ -74,7 +74,7 @@ def recall_command(
         end(failure.PROBLEMS)
 
 
-@click.command("history")
+@click.command("history", short_help="Everything that happened to a memory.")
 @click.argument("id_", metavar="ID")
 @space_options
 def history_command(id_: str, db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
@@ -90,7 +90,7 @@ def history_command(id_: str, db: str | None, embedder: str | None, as_: str | N
         show_history(screen(), entries)
 
 
-@click.command("stats")
+@click.command("stats", short_help="Counts and sizes of the space.")
 @space_options
 def stats_command(db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
     """Counts and sizes of the space."""

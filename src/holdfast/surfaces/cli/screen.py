@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 Part = str | tuple[str, str]
 """Words, or words with a style such as ``bold green``; a style shows in a terminal only."""
+Mark = Literal["good", "bad", "star", "warn", "none"]
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is to do."""
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+MOST_COLUMNS = 120
 PLAIN_MARKS = {"good": "ok", "bad": "FAILED", "star": "*", "warn": "warn", "none": " "}
 RICH_MARKS = {
     "good": ("✓", "bold green"),
@@ -104,19 +106,28 @@ class Screen:
             Panel(_styled([body]), title=_styled([(title, "bold")]), border_style="cyan", padding=(1, 2))
         )
 
-    def mark(self, kind: Literal["good", "bad", "star", "warn", "none"], *parts: Part, indent: int = 2) -> None:
+    def mark(self, kind: Mark, *parts: Part, indent: int = 2) -> None:
         """A line with a sign in front: held, failed, noteworthy."""
+        self.row([(6 if self.plain else 1, self.sign(kind))], *parts, indent=indent)
+
+    def sign(self, kind: Mark) -> Part:
+        """The sign itself, for a cell of a row."""
+        return PLAIN_MARKS[kind] if self.plain else RICH_MARKS[kind]
+
+    def row(self, cells: Sequence[tuple[int, Part]], *parts: Part, indent: int = 0) -> None:
+        """Cells of fixed width, and the rest of the line, which wraps beside them in a terminal."""
         if self._console is None:
-            self.line(f"{PLAIN_MARKS[kind]:<6} ", *parts, indent=indent)
+            left = "".join(f"{visible(cell if isinstance(cell, str) else cell[0]):<{width}} " for width, cell in cells)
+            self.line(left, *parts, indent=indent)
             return
+        from rich.padding import Padding
         from rich.table import Table
 
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=1)
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        for width, _ in cells:
+            grid.add_column(width=width)
         grid.add_column()
-        grid.add_row(_styled([RICH_MARKS[kind]]), _styled(parts))
-        from rich.padding import Padding
-
+        grid.add_row(*(_styled([cell]) for _, cell in cells), _styled(parts))
         self._console.print(Padding(grid, (0, 0, 0, indent)))
 
     def table(
@@ -158,7 +169,9 @@ def screen() -> Screen:
         return Screen(None)
     from rich.console import Console
 
-    return Screen(Console(markup=False, highlight=False, emoji=False))
+    console = Console(markup=False, highlight=False, emoji=False)
+    console.width = min(console.width, MOST_COLUMNS)
+    return Screen(console)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from holdfast.model.reports import ForgetReceipt
 
 
-@click.command("add")
+@click.command("add", short_help="Remember a fact.")
 @click.argument("text", required=False)
 @click.option("--category", help="One of the known categories, such as preference, health or work.")
 @click.option("--subject", help="Whom or what it is about.")
@@ -58,7 +58,7 @@ def add_command(
         click.echo(record.id)
 
 
-@click.command("correct")
+@click.command("correct", short_help="Replace what a memory says by what is right.")
 @click.argument("id_", metavar="ID")
 @click.argument("text", required=False)
 @click.option("--when", metavar="TIME", help="Since when the correction is true; now by default.")
@@ -94,7 +94,7 @@ def correct_command(
     show.line(("id  ", "dim"), new.id)
 
 
-@click.command("forget")
+@click.command("forget", short_help="Erase memories for good.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--reason", help="Why, in your words; kept in the receipt.")
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")

@@ -1,0 +1,237 @@
+"""The part of the store contract about the projection: what holds now, and how it is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast.core.proof import chain_problems
+from holdfast.core.secrets import text_digest
+from holdfast.errors import InvalidFilter
+from holdfast.model.events import BarReason
+from holdfast.model.ids import Id, id_text
+from holdfast.model.records import Kind, Origin, Role
+from holdfast.testing.store_desk import (
+    IDENTITY,
+    NOWHERE,
+    Desk,
+    StoreFixtures,
+    three_memories,
+)
+
+
+class ProjectionContract(StoreFixtures):
+    """Memories, bars, what was derived."""
+
+    def test_what_is_unknown_is_not_found(self, desk: Desk) -> None:
+        assert desk.read(lambda r: r.find(NOWHERE)) is None
+        assert desk.read(lambda r: dict(r.current([1, 2]))) == {}
+        assert desk.read(lambda r: r.bar(b"\0" * 16)) is None
+
+    def test_a_revision_is_a_further_version_under_the_same_number(self, desk: Desk) -> None:
+        record = desk.fact("Ada lives in Lisbon")
+        n = desk.n(record)
+        assert desk.revise(record, importance=0.9) == 2
+        held = desk.read(lambda r: r.find(record))
+        assert (held.n, held.version, held.seq, held.live) == (n, 2, 2, True)
+
+    def test_a_correction_closes_one_memory_and_opens_another(self, desk: Desk) -> None:
+        record = desk.fact("Ada lives in Lisbon")
+        replacement = desk.correct(record, "Ada lives in Porto")
+        old, new = desk.read(lambda r: (r.find(record), r.find(replacement)))
+        assert (old.live, old.closed_by, old.closed_ms) == (False, replacement, desk.clock.now_ms())
+        assert new.live
+        assert desk.read(lambda r: [h.id for h in r.live(0, 10)]) == [replacement]
+
+    def test_rejected_and_forgotten_words_are_barred(self, desk: Desk) -> None:
+        rejected, forgotten = desk.fact("Ada lives in Lisbon"), desk.fact("the code is 7306")
+        desk.correct(rejected, "Ada lives in Porto")
+        desk.forget(forgotten)
+
+        def bar(text: str) -> BarReason | None:
+            return desk.read(lambda r: r.bar(text_digest(IDENTITY.secret, text)))
+
+        assert bar("Ada lives in Lisbon") is BarReason.REJECTED
+        assert bar("the code is 7306") is BarReason.FORGOTTEN
+        assert bar("Ada lives in Porto") is None
+
+    def test_a_lifted_bar_is_none(self, desk: Desk) -> None:
+        first = desk.fact("Ada lives in Lisbon")
+        desk.correct(desk.correct(first, "Ada lives in Porto"), "Ada lives in Lisbon")
+        assert desk.read(lambda r: r.bar(text_digest(IDENTITY.secret, "Ada lives in Lisbon"))) is None
+
+    def test_forgetting_erases_payload_and_salt_and_keeps_the_chain(self, desk: Desk) -> None:
+        record = desk.fact("the code is 7306")
+        desk.revise(record, importance=0.9)
+        desk.fact("something else")
+        receipt = desk.forget(record)
+        held = desk.read(lambda r: r.find(record))
+        assert (held.receipt, held.live, held.seq, held.version) == (receipt, False, 0, 0)
+        events = desk.read(lambda r: list(r.events(0, 10)))
+        assert [(event.payload is None, event.salt is None) for event in events] == [
+            (True, True),
+            (True, True),
+            (False, False),
+            (False, False),
+        ]
+        assert chain_problems(events) == []
+        assert not any(b"7306" in (event.payload or b"") for event in events)
+
+    def test_erasable_counts_what_a_forget_would_take(self, desk: Desk) -> None:
+        record, other = desk.fact("one"), desk.fact("two")
+        desk.revise(record, importance=0.9)
+        desk.bind()
+        desk.embed(record)
+        assert desk.read(lambda r: r.erasable([record])) == (2, 1)
+        assert desk.read(lambda r: r.erasable([record, other, NOWHERE])) == (3, 1)
+        desk.forget(record)
+        assert desk.read(lambda r: r.erasable([record])) == (0, 0)
+
+    def test_what_was_derived_is_found_by_its_source(self, desk: Desk) -> None:
+        source, other = desk.fact("source"), desk.fact("other")
+        first = desk.fact("first", sources=(id_text(source),))
+        second = desk.fact("second", sources=(id_text(other), id_text(source)))
+
+        def derived(record: Id) -> set[Id]:
+            return set(desk.read(lambda r: [h.id for h in r.derived_from(record)]))
+
+        assert derived(source) == {first, second}
+        assert derived(other) == {second}
+        assert derived(first) == set()
+        desk.revise(second, sources=(id_text(other),))
+        assert derived(source) == {first}
+        desk.forget(first)
+        assert derived(source) == set()
+
+    def test_current_gives_held_memories_with_their_newest_event(self, desk: Desk) -> None:
+        old, gone = desk.fact("one"), desk.fact("two")
+        new = desk.correct(old, "uno")
+        desk.revise(new, importance=0.9)
+        numbers = [desk.n(record) for record in (old, gone, new)]
+        desk.forget(gone)
+        found = desk.read(lambda r: dict(r.current([*numbers, 99, *numbers])))
+        assert set(found) == {numbers[0], numbers[2]}
+        held, event = found[numbers[2]]
+        assert (held.id, held.version, event.seq) == (new, 2, held.seq)
+        assert found[numbers[0]][0].closed_by == new
+
+    def test_many_numbers_may_be_asked_for_at_once(self, desk: Desk) -> None:
+        record = desk.fact("one")
+        asked = [*range(2, 2_500), 1]
+        assert list(desk.read(lambda r: dict(r.current(asked)))) == [1]
+        assert list(desk.read(lambda r: r.columns(asked)).n) == [desk.n(record)]
+        assert len(desk.read(lambda r: r.vectors_of(asked)).ns) == 0
+
+
+class SelectionContract(StoreFixtures):
+    """Filters, listings, sessions, columns, counts."""
+
+    @pytest.mark.parametrize(
+        ("where", "expected"),
+        [
+            ({}, "fact turn reply"),
+            ({"author": ["Ada"]}, "turn"),
+            ({"author": ["Ada", "Ben"]}, "turn reply"),
+            ({"role": [int(Role.ASSISTANT)]}, "reply"),
+            ({"session": ["s1"]}, "turn reply"),
+            ({"kind": [int(Kind.FACT)]}, "fact"),
+            ({"category": ["health"]}, "fact"),
+            ({"subject": ["Ada"]}, "fact"),
+            ({"source": ["form"]}, "fact"),
+            ({"origin": [int(Origin.TOOL)]}, "fact"),
+            ({"tag": ["red"]}, "fact turn"),
+            ({"tag": ["red", "blue"]}, "fact turn"),
+            ({"tag": ["blue"], "author": ["Ada"]}, "turn"),
+            ({"author": ["Ada"], "kind": [int(Kind.FACT)]}, ""),
+            ({"author": ["nobody"]}, ""),
+            ({"author": []}, ""),
+            ({"author": ["' OR 1=1 --"]}, ""),
+        ],
+        ids=str,
+    )
+    def test_select_and_count_find_what_matches_every_field(
+        self, desk: Desk, where: dict[str, list[str | int]], expected: str
+    ) -> None:
+        ids = three_memories(desk)
+        numbers = [desk.n(ids[name]) for name in expected.split()]
+        assert desk.read(lambda r: r.select(where, None, None)) == numbers
+        assert desk.read(lambda r: r.count(where)) == len(numbers)
+
+    def test_select_bounds_the_time_from_the_first_and_before_the_second(self, desk: Desk) -> None:
+        ids = three_memories(desk)
+        fact, turn, reply = (desk.n(ids[name]) for name in ("fact", "turn", "reply"))
+        assert desk.read(lambda r: r.select({}, 2_000, None)) == [turn, reply]
+        assert desk.read(lambda r: r.select({}, None, 2_000)) == [fact]
+        assert desk.read(lambda r: r.select({}, 1_000, 3_000)) == [fact, turn]
+        assert desk.read(lambda r: r.select({"author": ["Ben"]}, 1_000, 3_000)) == []
+
+    def test_an_unknown_field_is_refused(self, desk: Desk) -> None:
+        desk.fact("one")
+        for name in ("colour", "n", "tags", "1=1 OR author"):
+            with pytest.raises(InvalidFilter):
+                desk.read(lambda r, name=name: r.select({name: ["red"]}, None, None))
+            with pytest.raises(InvalidFilter):
+                desk.read(lambda r, name=name: r.count({name: ["red"]}))
+
+    def test_only_live_memories_are_selected_counted_and_listed(self, desk: Desk) -> None:
+        kept, closed, gone = (desk.fact(text) for text in ("kept", "closed", "gone"))
+        replacement = desk.correct(closed, "replacement")
+        desk.forget(gone)
+        expected = [desk.n(kept), desk.n(replacement)]
+        assert desk.read(lambda r: r.select({}, None, None)) == expected
+        assert desk.read(lambda r: [h.n for h in r.live(0, 10)]) == expected
+        assert list(desk.read(lambda r: r.columns(None)).n) == expected
+        assert desk.read(lambda r: r.count()) == 2
+        assert desk.read(lambda r: r.held(0, 10)) == sorted([desk.n(kept), desk.n(closed), desk.n(replacement)])
+
+    def test_listings_are_paged_by_number(self, desk: Desk) -> None:
+        numbers = [desk.n(desk.fact(f"fact {number}")) for number in range(4)]
+        assert desk.read(lambda r: [h.n for h in r.live(numbers[0], 2)]) == numbers[1:3]
+        assert desk.read(lambda r: r.held(numbers[1], 10)) == numbers[2:]
+        assert desk.read(lambda r: [h.n for h in r.backlog(2, numbers[0])]) == numbers[1:3]
+
+    def test_a_session_gives_its_turns_in_the_order_said_superseded_ones_too(self, desk: Desk) -> None:
+        late = desk.turn("late", valid_from=3_000)
+        early = desk.turn("early", valid_from=1_000)
+        same = desk.turn("same moment", valid_from=3_000)
+        gone = desk.turn("gone", valid_from=2_000)
+        desk.turn("elsewhere", session="s2")
+        desk.correct(early, "a correction is a fact outside the session")
+        desk.forget(gone)
+        assert desk.read(lambda r: r.session("s1")) == [desk.n(early), desk.n(late), desk.n(same)]
+        assert desk.read(lambda r: r.session("none")) == []
+
+    def test_columns_hold_what_the_index_needs(self, desk: Desk) -> None:
+        ids = three_memories(desk)
+        columns = desk.read(lambda r: r.columns([desk.n(ids["turn"]), desk.n(ids["fact"])]))
+        assert list(columns.n) == [desk.n(ids["fact"]), desk.n(ids["turn"])]
+        assert list(columns.session) == [None, "s1"]
+        assert list(columns.author) == [None, "Ada"]
+        assert list(columns.role) == [Role.NONE, Role.USER]
+        assert list(columns.kind) == [Kind.FACT, Kind.TURN]
+        assert list(columns.said_ms) == list(columns.order) == [1_000, 2_000]
+        assert all(isinstance(terms, bytes) and terms for terms in columns.terms)
+        assert list(desk.read(lambda r: r.columns([])).n) == []
+
+    def test_moved_tells_what_changed_since_a_place_in_the_journal(self, desk: Desk) -> None:
+        kept, closed, gone = (desk.fact(text) for text in ("kept", "closed", "gone"))
+        seq = desk.read(lambda r: r.head().seq)
+        assert desk.read(lambda r: r.moved(seq)) == type(desk.read(lambda r: r.moved(seq)))((), (), seq)
+        replacement = desk.correct(closed, "replacement")
+        desk.revise(kept, importance=0.9)
+        desk.forget(gone)
+        desk.bind()
+        moved = desk.read(lambda r: r.moved(seq))
+        assert moved.changed == tuple(sorted((desk.n(kept), desk.n(replacement))))
+        assert moved.gone == tuple(sorted((desk.n(closed), desk.n(gone))))
+        assert moved.seq == desk.read(lambda r: r.head().seq)
+
+    def test_the_tally_counts_states_and_fields_of_live_memories(self, desk: Desk) -> None:
+        ids = three_memories(desk)
+        desk.correct(desk.fact("Lisbon"), "Porto")
+        desk.forget(desk.fact("secret"))
+        tally = desk.read(lambda r: r.tally())
+        assert (tally.live, tally.superseded, tally.forgotten, tally.sessions) == (len(ids) + 1, 1, 1, 1)
+        assert dict(tally.by_kind) == {int(Kind.FACT): 2, int(Kind.TURN): 2}
+        assert dict(tally.by_category) == {"health": 1}
+        assert dict(tally.by_author) == {"Ada": 1, "Ben": 1}
+        assert (tally.oldest_ms, tally.newest_ms) == (1_000, 3_000)

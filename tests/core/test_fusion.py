@@ -1,0 +1,151 @@
+"""What a ranking promises: it lifts, it never gates, and it is the same every time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.core.corpus import Corpus
+from holdfast.core.entry import Entry
+from holdfast.core.fusion import Weights, rank
+from tests.core.spaces import DAY_MS, DIMENSIONS, NOW_MS, ask, corpus_of, entry, give_vectors, spaces, vectors_of
+
+questions = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(("piano in lisbon", "When did Ada see the dog?", "What did you recommend?", "yesterday's budget")),
+)
+query_vectors = st.one_of(st.none(), st.integers(1, 50).map(lambda n: vectors_of([n])[0]))
+
+
+@given(spaces(), questions, query_vectors, st.data())
+def test_a_ranking_keeps_its_word(
+    entries: list[Entry], question: str, vector: np.ndarray | None, data: st.DataObject
+) -> None:
+    corpus = corpus_of(entries, with_vectors=False)
+    give_vectors(corpus, [e.n for e in entries if data.draw(st.booleans(), label="vector")])
+    allowed_ns = {e.n for e in entries if data.draw(st.booleans(), label="allowed")}
+    query = ask(corpus, question)
+    ranking = rank(corpus, query, vector, limit=100, allowed=corpus.mask(allowed_ns))
+    assert set(ranking.ns.tolist()) == allowed_ns
+    assert (np.diff(ranking.scores) <= 0).all()
+    assert np.isfinite(ranking.scores).all()
+    total = np.sum(list(ranking.contributions.values()), axis=0)
+    np.testing.assert_allclose(total, ranking.scores, rtol=1e-4, atol=1e-4)
+    ties = np.diff(ranking.scores) == 0
+    assert (np.diff(ranking.ns)[ties] > 0).all()
+    short = rank(corpus, query, vector, limit=3, allowed=corpus.mask(allowed_ns))
+    assert short.ns.tolist() == ranking.ns.tolist()[:3]
+    assert short.features == ranking.features
+
+
+def story(size: int) -> list[Entry]:
+    """Return small talk of ``size`` entries with one about a piano."""
+    talk = ("good morning", "nice weather", "see you soon", "thanks a lot", "sounds fun", "what a day", "I like tea")
+    entries = [entry(n, f"{talk[n % 7]} {n}") for n in range(1, size + 1)]
+    entries[size // 2] = entry(size // 2 + 1, "I bought a grand piano")
+    return entries
+
+
+@pytest.mark.parametrize("size", [*range(1, 21), 29, 30, 31, 99, 100, 101, 250])
+def test_a_space_of_any_size_finds_what_the_words_say(size: int) -> None:
+    corpus = corpus_of(story(size), with_vectors=False)
+    found = rank(corpus, ask(corpus, "Who bought the piano?"), None, limit=3)
+    assert found.ns[0] == size // 2 + 1
+
+
+@pytest.mark.parametrize("size", [*range(1, 21), 29, 30, 31, 99, 100, 101, 250])
+def test_a_space_of_any_size_finds_what_the_vector_says(size: int) -> None:
+    corpus = corpus_of(story(size))
+    wanted = size // 2 + 1
+    found = rank(corpus, ask(corpus, "an instrument with keys"), vectors_of([wanted])[0], limit=1)
+    assert found.ns.tolist() == [wanted]
+
+
+def test_two_weak_candidates_stay_weak() -> None:
+    corpus = corpus_of([entry(1, "good morning"), entry(2, "nice weather")])
+    (vector,) = vectors_of([99])
+    ranking = rank(corpus, ask(corpus, "grand piano"), vector, limit=2)
+    assert all((abs(ranking.contributions[name]) < 1).all() for name in ("words", "context"))
+    np.testing.assert_allclose(ranking.contributions["words"][0], ranking.contributions["words"][1])
+
+
+def test_an_entry_without_vector_still_wins_by_its_words() -> None:
+    entries = story(60)
+    corpus = corpus_of(entries, with_vectors=False)
+    wanted = 31
+    give_vectors(corpus, [e.n for e in entries if e.n != wanted])
+    ranking = rank(corpus, ask(corpus, "Who bought a grand piano?"), vectors_of([500])[0], limit=1)
+    assert ranking.ns.tolist() == [wanted]
+    assert ranking.without_vector == 1
+    assert ranking.contributions["dense"].tolist() == [0]
+    assert ranking.contributions["expected"][0] > 0
+
+
+def test_two_known_cosines_in_a_large_space_are_not_stretched() -> None:
+    corpus = corpus_of([entry(n, f"small talk {n}", session=None) for n in range(1, 61)], with_vectors=False)
+    give_vectors(corpus, [7, 8])
+    (vector,) = vectors_of([7])
+    ranking = rank(corpus, ask(corpus, "talk"), vector, limit=60)
+    dense = dict(zip(ranking.ns.tolist(), ranking.contributions["dense"].tolist(), strict=True))
+    cosine = float(vectors_of([7])[0] @ vectors_of([8])[0])
+    assert dense[7] - dense[8] == pytest.approx((1 - cosine) / 0.1, rel=0.05)
+
+
+def test_signals_lift_the_named_author_the_time_and_the_role() -> None:
+    entries = [
+        entry(n, "we went to the garden", session=None, author=author, role=role, said_ms=NOW_MS - n * 40 * DAY_MS)
+        for n, (author, role) in enumerate([("Ada", 0), ("Bo", 0), ("Bo", 2), ("Bo", 1)], 1)
+    ]
+    corpus = corpus_of(entries, with_vectors=False)
+    assert rank(corpus, ask(corpus, "Was Ada in the garden?"), None, limit=1).ns.tolist() == [1]
+    by_bo = rank(corpus, ask(corpus, "Was Bo in the garden in July?"), None, limit=1)
+    assert by_bo.ns.tolist() == [3]  # 120 days before November: July
+    assert rank(corpus, ask(corpus, "the garden"), None, limit=4).ns.tolist() == [1, 2, 4, 3]
+    assert rank(corpus, ask(corpus, "What did you say of the garden?"), None, limit=1).ns.tolist() == [3]
+
+
+def test_equal_entries_come_in_the_order_of_their_numbers() -> None:
+    corpus = corpus_of([entry(n, "the same", session=None) for n in (9, 3, 7)], with_vectors=False)
+    assert rank(corpus, ask(corpus, "same"), None, limit=9).ns.tolist() == [3, 7, 9]
+
+
+def test_without_any_match_the_latest_entries_stand_in() -> None:
+    corpus = corpus_of([entry(n, f"word{n}") for n in range(1, 301)], with_vectors=False)
+    ranking = rank(corpus, ask(corpus, "zeppelin"), None, limit=100)
+    assert ranking.ns.tolist() == list(range(271, 301))
+    assert ranking.features.covered == 0
+
+
+def test_nothing_gives_nothing() -> None:
+    corpus = Corpus(DIMENSIONS)
+    ranking = rank(corpus, ask(corpus, "piano"), vectors_of([1])[0], limit=10)
+    assert (len(ranking.ns), ranking.candidates) == (0, 0)
+    corpus = corpus_of([entry(1, "piano")])
+    assert len(rank(corpus, ask(corpus, "piano"), None, limit=0).ns) == 0
+    assert len(rank(corpus, ask(corpus, "piano"), None, limit=5, allowed=corpus.mask([])).ns) == 0
+
+
+def test_weights_decide() -> None:
+    corpus = corpus_of([entry(1, "grand piano", session=None), entry(2, "nice weather", session=None)])
+    (vector,) = vectors_of([2])
+    query = ask(corpus, "grand piano")
+    assert rank(corpus, query, vector, limit=1, weights=Weights(dense=0)).ns.tolist() == [1]
+    assert rank(corpus, query, vector, limit=1, weights=Weights(words=0, context=0)).ns.tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"limit": -1},
+        {"query_vector": np.ones(DIMENSIONS + 1, np.float32)},
+        {"query_vector": np.full(DIMENSIONS, np.nan, np.float32)},
+        {"allowed": np.ones(1, np.bool_)},
+    ],
+)
+def test_wrong_arguments_are_refused(wrong: dict[str, object]) -> None:
+    corpus = corpus_of([entry(1, "piano")])
+    arguments = {"query_vector": None, "limit": 1, **wrong}
+    with pytest.raises(ValueError, match=r"limit|vector|mask"):
+        rank(corpus, ask(corpus, "piano"), **arguments)  # type: ignore[arg-type]

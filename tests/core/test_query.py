@@ -1,0 +1,205 @@
+"""What a query says: times, names and what it asks for."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.core.query import MAX_QUERY_CHARS, Query, parse_query
+from holdfast.core.when import DAY_MS, MAX_SPANS, spans
+
+NOW = date(2023, 11, 14)  # a Tuesday
+NOW_MS = int(datetime(2023, 11, 14, 15, 30, tzinfo=UTC).timestamp() * 1000)
+
+
+def days_of(text: str) -> list[tuple[str, str]]:
+    """Return the first and last day of every time named."""
+    epoch = date(1970, 1, 1).toordinal()
+    found: list[tuple[str, str]] = []
+    for start, end in spans(text, NOW_MS):
+        assert start % DAY_MS == end % DAY_MS == 0
+        first, last = (date.fromordinal(epoch + ms // DAY_MS) for ms in (start, end - DAY_MS))
+        found.append((first.isoformat(), last.isoformat()))
+    return found
+
+
+def read(text: str, *authors: str) -> Query:
+    return parse_query(text, key=b"key", authors=authors, now_ms=NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("on 2023-05-07?", "2023-05-07", "2023-05-07"),
+        ("at 2023-05-07T10:30:00Z", "2023-05-07", "2023-05-07"),
+        ("during 2023-05", "2023-05-01", "2023-05-31"),
+        ("on 2023/5/7", "2023-05-07", "2023-05-07"),
+        ("on 7 May 2023", "2023-05-07", "2023-05-07"),
+        ("on the 7th of May, 2023", "2023-05-07", "2023-05-07"),
+        ("on May 7, 2023", "2023-05-07", "2023-05-07"),
+        ("May 7th 2023", "2023-05-07", "2023-05-07"),
+        ("on Sept. 3, 2022", "2022-09-03", "2022-09-03"),
+        ("on March 3", "2023-03-03", "2023-03-03"),
+        ("on December 3", "2022-12-03", "2022-12-03"),
+        ("on 29 February 2024", "2024-02-29", "2024-02-29"),
+        ("in May 2023", "2023-05-01", "2023-05-31"),
+        ("on 31 June 2023", "2023-06-01", "2023-06-30"),
+        ("in May, 2023", "2023-05-01", "2023-05-31"),
+        ("in May", "2023-05-01", "2023-05-31"),
+        ("in december", "2022-12-01", "2022-12-31"),
+        ("in november", "2023-11-01", "2023-11-30"),
+        ("next march", "2024-03-01", "2024-03-31"),
+        ("last March", "2023-03-01", "2023-03-31"),
+        ("What happened in Dec 2021", "2021-12-01", "2021-12-31"),
+        ("October", "2023-10-01", "2023-10-31"),
+        ("early May 2023", "2023-05-01", "2023-05-10"),
+        ("in early 2021", "2021-01-01", "2021-05-01"),
+        ("at the end of 2021", "2021-09-02", "2021-12-31"),
+        ("mid-2021", "2021-05-02", "2021-09-01"),
+        ("in 2022", "2022-01-01", "2022-12-31"),
+        ("the summer of 2022", "2022-06-01", "2022-08-31"),
+        ("summer 2022", "2022-06-01", "2022-08-31"),
+        ("in the summer", "2023-06-01", "2023-08-31"),
+        ("last summer", "2023-06-01", "2023-08-31"),
+        ("last fall", "2022-09-01", "2022-11-30"),
+        ("this winter", "2022-12-01", "2023-02-28"),
+        ("fall 2021", "2021-09-01", "2021-11-30"),
+        ("yesterday", "2023-11-13", "2023-11-13"),
+        ("the day before yesterday", "2023-11-12", "2023-11-12"),
+        ("last night", "2023-11-13", "2023-11-13"),
+        ("this morning", "2023-11-14", "2023-11-14"),
+        ("tomorrow", "2023-11-15", "2023-11-15"),
+        ("last week", "2023-11-06", "2023-11-12"),
+        ("this week", "2023-11-13", "2023-11-19"),
+        ("last weekend", "2023-11-11", "2023-11-12"),
+        ("last month", "2023-10-01", "2023-10-31"),
+        ("next month", "2023-12-01", "2023-12-31"),
+        ("last year", "2022-01-01", "2022-12-31"),
+        ("3 days ago", "2023-11-11", "2023-11-11"),
+        ("two weeks ago", "2023-10-28", "2023-11-03"),
+        ("a week ago", "2023-11-04", "2023-11-10"),
+        ("a couple of months ago", "2023-08-31", "2023-09-30"),
+        ("in the past three weeks", "2023-10-24", "2023-11-14"),
+        ("over the last 10 days", "2023-11-04", "2023-11-14"),
+        ("last Tuesday", "2023-11-07", "2023-11-07"),
+        ("on Monday", "2023-11-13", "2023-11-13"),
+        ("next Friday", "2023-11-17", "2023-11-17"),
+        ("between May 2023 and July 2023", "2023-05-01", "2023-07-31"),
+        ("from 3 May 2023 to 5 May 2023", "2023-05-03", "2023-05-05"),
+        ("since September", "2023-09-01", "2023-11-14"),
+    ],
+)
+def test_a_time_is_read(text: str, first: str, last: str) -> None:
+    assert days_of(f"What happened {text}") == [(first, last)]
+    assert days_of(text.upper()) == [(first, last)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "May I ask something?",
+        "What may have caused it?",
+        "Will they march on?",
+        "How did Jan feel?",
+        "at 0000-13-45",
+        "it costs 2023.50 and $1999",
+        "room 12023",
+        "What did Melanie fall for?",
+        "Who is the second?",
+        "the latest news",
+    ],
+)
+def test_no_time_is_made_up(text: str) -> None:
+    assert days_of(text) == []
+
+
+def test_several_times_are_kept_in_order() -> None:
+    assert days_of("Was it in May 2023, in 2021 or yesterday?") == [
+        ("2023-05-01", "2023-05-31"),
+        ("2021-01-01", "2021-12-31"),
+        ("2023-11-13", "2023-11-13"),
+    ]
+
+
+@given(st.text(max_size=300), st.integers(-62_000_000_000_000, 250_000_000_000_000))
+def test_any_text_at_any_time_is_read(text: str, now_ms: int) -> None:
+    for start, end in spans(text, now_ms):
+        assert start < end
+    assert len(spans(text, now_ms)) <= MAX_SPANS
+
+
+TIME_WORDS = (
+    "may 7 7th of , 2023 in early last next week day days ago two a between and from to since 31 june summer the past "
+    "tuesday yesterday before 9999 1900 month year on 2023-02-30 - / weekend end"
+)
+time_words = st.sampled_from(TIME_WORDS.split())
+
+
+@given(st.lists(time_words, max_size=12).map(" ".join), st.integers(-62_000_000_000_000, 250_000_000_000_000))
+def test_any_jumble_of_time_words_is_read(text: str, now_ms: int) -> None:
+    for start, end in spans(text, now_ms):
+        assert start < end
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "dense"),
+    [
+        ("What did Caroline paint?", ("Caroline",), "What did I paint?"),
+        ("What is Caroline's job?", ("Caroline",), "What is my job?"),
+        ("What is Caroline’s job?", ("Caroline",), "What is my job?"),
+        ("what is caroline up to", ("Caroline",), "what is I up to"),
+        ("Do Caroline and Will agree?", ("Caroline", "Will"), "Do I and I agree?"),
+        ("will caroline come?", ("Caroline",), "will I come?"),
+        ("What do Carolines do?", (), "What do Carolines do?"),
+        ("How is Ada Lovelace?", ("Ada Lovelace",), "How is I?"),
+        ("How is Ada?", ("Ada Lovelace",), "How is I?"),
+        ("Which support tickets are open?", (), "Which support tickets are open?"),
+        ("What did the customer want?", (), "What did the customer want?"),
+        ("What did the user say?", (), "What did the user say?"),
+        ("Was sagt Åsa?", ("Åsa",), "Was sagt I?"),
+    ],
+)
+def test_known_authors_are_found_and_speak_for_themselves(text: str, named: tuple[str, ...], dense: str) -> None:
+    authors = ("Caroline", "Will", "Ada Lovelace", "support", "Customer Service", "user", "Åsa")
+    query = read(text, *authors)
+    assert query.named == named
+    assert query.dense_text == dense
+
+
+def test_a_first_name_two_authors_share_names_neither() -> None:
+    assert read("How is Ada?", "Ada Lovelace", "Ada Byron").named == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "asks_time", "asks_assistant"),
+    [
+        ("When did I move?", True, False),
+        ("How long have I had the dog?", True, False),
+        ("What day is the meeting?", True, False),
+        ("What would you recommend?", False, False),
+        ("What did you recommend for dinner?", False, True),
+        ("Remind me of the hotel you suggested", False, True),
+        ("What was your advice?", False, True),
+        ("Whenever", False, False),
+    ],
+)
+def test_what_is_asked_for_is_read(text: str, asks_time: bool, asks_assistant: bool) -> None:
+    query = read(text)
+    assert (query.asks_time, query.asks_assistant) == (asks_time, asks_assistant)
+
+
+@given(st.text(max_size=200), st.lists(st.text(max_size=12), max_size=5, unique=True))
+def test_any_query_is_read(text: str, authors: list[str]) -> None:
+    query = read(text, *authors)
+    assert set(query.named) <= set(authors)
+    assert len(query.terms) == len(set(query.terms))
+
+
+def test_an_endless_query_is_cut() -> None:
+    query = read("What did Ada say yesterday? " * 100_000, "Ada")
+    assert len(query.text) == MAX_QUERY_CHARS
+    assert len(query.times) == MAX_SPANS

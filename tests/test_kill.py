@@ -1,0 +1,41 @@
+"""What was acknowledged survives SIGKILL: the campaign of `bench.kill`, in short."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the campaign forks its writers")
+
+
+def campaign(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench.kill", "--folder", str(folder), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_every_acknowledged_write_survives_a_kill(tmp_path: Path) -> None:
+    done = campaign(tmp_path, "--rounds", "10")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.search(r"rounds 10  acknowledged (\d+)  lost 0  half-applied 0  problems 0  seed \d+", done.stdout)
+    assert found, done.stdout
+    assert int(found[1]) > 0
+
+
+@pytest.mark.parametrize("plant", ["false-ack", "split-batch", "lazy-forget"])
+def test_the_campaign_notices_a_broken_promise(tmp_path: Path, plant: str) -> None:
+    done = campaign(tmp_path, "--rounds", "6", "--seed", "1", "--plant", plant)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"lost [1-9]|half-applied [1-9]", done.stdout), done.stdout
