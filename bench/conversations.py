@@ -16,9 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from holdfast.core.border import SPEAKERS
 from holdfast.core.corpus import Corpus
-from holdfast.core.entry import ROLES, Entry
-from holdfast.core.lexical import encode_terms, entry_text
+from holdfast.core.entry import Entry
+from holdfast.core.lexical import encode_terms
+from holdfast.model.records import entry_text
 
 KEY = b"benchmark"
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
@@ -135,7 +137,7 @@ def entries_of(conversation: Conversation, only: frozenset[int] | None = None) -
     for n, turn in enumerate(conversation.turns, 1):
         if only is not None and n not in only:
             continue
-        role = ROLES.index(turn.author) if turn.author in ROLES else 0
+        role = SPEAKERS.get(turn.author or "", 0)
         yield Entry(n, turn.session, n, turn.author, role, 0, turn.said_ms, encode_terms(turn.text, KEY))
 
 

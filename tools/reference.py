@@ -13,9 +13,9 @@ _HEAD = """# Errors
 
 Made from `holdfast.errors` by `python tools/reference.py`; do not edit.
 
-Every error Holdfast raises on purpose is a `HoldfastError`. Its message says what was wrong, what survived and what to do;
-the texts below are those used where nothing more is known. *Retryable* errors may go away by themselves: the same call can succeed
-later. Any other needs a change by the caller.
+Every error Holdfast raises on purpose is a `HoldfastError`. Its message says what was wrong, what survived and what to
+do; the texts below are those used where nothing more is known. *Retryable* errors may go away by themselves: the same
+call can succeed later. Any other needs a change by the caller.
 
 """
 

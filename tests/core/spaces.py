@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from holdfast.core.corpus import Corpus
 from holdfast.core.entry import Entry
-from holdfast.core.lexical import encode_terms, entry_text
+from holdfast.core.lexical import encode_terms
 from holdfast.core.query import Query, parse_query
 from holdfast.core.vectors import quantise
+from holdfast.model.records import entry_text
 
 KEY = b"a space's secret"
 DIMENSIONS = 12

@@ -14,7 +14,6 @@ from holdfast.core.lexical import (
     clear_term_cache,
     decode_terms,
     encode_terms,
-    entry_text,
     is_whole,
     term_hashes,
     terms_fingerprint,
@@ -28,11 +27,6 @@ KEY = b"k" * 32
 def counts_of(text: str, key: bytes = KEY) -> dict[int, int]:
     columns = decode_terms([encode_terms(text, key)])
     return dict(zip(columns.hashes.tolist(), columns.counts.tolist(), strict=True))
-
-
-def test_entry_text_names_author_and_caption() -> None:
-    assert entry_text("Ada", "Look!", "a red piano") == "Ada: Look! [shares a red piano]"
-    assert entry_text(None, "Look!") == "Look!"
 
 
 def test_repeated_words_are_counted_and_stop_words_are_not() -> None:

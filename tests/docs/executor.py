@@ -24,13 +24,14 @@ _BLOCK = re.compile(r"^```(?P<kind>python|console|output)\n(?P<body>.*?)^```$", 
 _VARIABLE = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<id>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<digest>"),
-    (re.compile(r"\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{8}\b"), "<id>"),
+    (re.compile(r"\b[0-9a-f]{8}\b"), "<id>"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
     (re.compile(r"\b\d+(\.\d+)? (B|kB|MB|ms)\b"), "<size>"),
+    (re.compile(r"\b\d+ tokens\b"), "<tokens>"),
     (re.compile(r"[-+]?\b\d+\.\d+\b"), "<number>"),
     (re.compile(r"(?<=\S) {2,}"), "  "),
 )
-"""What differs from run to run: ids, digests, times of day, sizes, milliseconds, scores, column widths."""
+"""What differs from run to run: ids and the tokens they make, digests, times, sizes, milliseconds, scores, widths."""
 _COMMAND_S = 120
 
 

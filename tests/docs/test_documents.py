@@ -68,6 +68,7 @@ def test_only_what_differs_from_run_to_run_is_left_out_of_the_comparison():
     assert normalised("id 0192f3c4-5a6b-7c8d-9e0f-112233445566 3.1 ms") == normalised(
         "id 0192f3c4-5a6b-7c8d-9e0f-aaaaaaaaaaaa 12 ms"
     )
+    assert normalised("health · 95518099") == normalised("health · 2771323d")
     for one, other in (("3 memories", "4 memories"), ("2026-05-03 Ada: x", "2026-05-04 Ada: x"), ("Ada", "Bo")):
         assert normalised(one) != normalised(other)
 
@@ -90,10 +91,7 @@ def test_a_broken_link_is_caught(tmp_path: Path):
 def test_the_index_leads_to_every_page():
     index = (DOCS / "index.md").read_text("utf-8")
     linked = {(DOCS / link).resolve() for link in _LINK.findall(index)}
-    assert {name_of(page) for page in DOCS.rglob("*.md")} - {name_of(page) for page in linked} == {
-        "docs/index.md",
-        "docs/adr/0000-template.md",
-    }
+    assert set(DOCS.rglob("*.md")) - linked == {DOCS / "index.md"}
 
 
 def missing_things(text: str) -> list[str]:

@@ -12,8 +12,8 @@ from holdfast import Memory
 from holdfast.testing.embedders import FaultyEmbedder, HashEmbedder
 from holdfast.testing.faults import SteppedClock
 
-START_MS = 1_700_000_000_000
-"""2023-11-14T22:13:20Z, where the clock stands."""
+START_MS = 1_750_000_000_000
+"""2025-06-15T15:06:40Z, where the clock stands."""
 
 
 @pytest.fixture

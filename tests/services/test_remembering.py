@@ -240,7 +240,7 @@ def test_a_read_only_memory_reads_everything_and_writes_nothing(opened, path):
     before = state_of(memory)
     memory.close()
     content = path.read_bytes()
-    reader = opened(path, read_only=True, embedder="none")
+    reader = opened(path, read_only=True)
     for call in (
         lambda: reader.remember("x"), lambda: reader.session("chat-1").add("user", "x"),
         lambda: reader.forget(fact.id), lambda: reader.correct(fact.id, "x"), reader.rebuild,

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from holdfast import errors
+from holdfast.memory import Memory
 from holdfast.surfaces.cli import failure
 from holdfast.surfaces.cli.main import COMMANDS
 from tests.surfaces.reference import reference
@@ -108,15 +110,19 @@ def test_why_shows_the_part_of_each_signal_and_they_sum_to_the_score(shell: Shel
 
 def test_recall_takes_filters_a_budget_and_times(shell: Shell):
     talk(shell)
-    texts = lambda *options: [hit["record"]["text"] for hit in shell.json("recall", "Lisbon trams", *options)["hits"]]  # noqa: E731
-    assert set(texts()) == {text for _, _, text in TURNS}
+
+    def texts(*options: str) -> list[str]:
+        return [hit["record"]["text"] for hit in shell.json("recall", "Lisbon trams", *options)["hits"]]
+
+    everything = {text for _, _, text in TURNS}
+    assert set(texts()) == everything
     assert texts("--where", "author=Fern") == [TURNS[1][2]]
-    assert set(texts("--where", "author=Fern", "--where", "author=Ada")) == {text for _, _, text in TURNS}
+    assert set(texts("--where", "author=Fern", "--where", "author=Ada")) == everything
     assert texts("--since", "2024-05-04") == [TURNS[2][2]]
     assert set(texts("--until", "2024-05-04")) == {TURNS[0][2], TURNS[1][2]}
     assert len(texts("--limit", "2")) == 2
     assert texts("--budget", "1000") != []
-    assert shell("recall", "Lisbon", "--budget", "1").exit_code == 1
+    assert shell("recall", "Lisbon", "--budget", "1").exit_code == failure.PROBLEMS
 
 
 def test_recall_text_is_what_goes_into_a_prompt(shell: Shell):
@@ -381,6 +387,25 @@ def test_a_command_that_needs_a_space_makes_none(shell: Shell, arguments: tuple[
     code, told = shell.error(*arguments)
     assert (code, "There is no space at" in told) == (failure.UNUSABLE, True)
     assert list(shell.folder.iterdir()) == []
+
+
+def test_commands_that_read_open_the_space_to_read_only(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    made = talk(shell)[0]
+    opened, really = list[bool](), Memory.open
+
+    def open_(path: str | Path, *, read_only: bool = False, **options: Any) -> Memory:
+        opened.append(read_only)
+        return really(path, read_only=read_only, **options)
+
+    monkeypatch.setattr(Memory, "open", open_)
+    for arguments in (
+        ("stats",), ("recall", "Lisbon"), ("check",), ("export",), ("history", made), ("chat-log",), ("chat-log", "chat-1"),
+        ("doctor",),
+    ):  # fmt: skip
+        shell.ok(*arguments)
+    assert opened == [True] * 8
+    shell.ok("rebuild")
+    assert opened[-1] is False
 
 
 def test_the_first_write_makes_the_space_and_its_folder(shell: Shell):

@@ -31,8 +31,12 @@ OWN: dict[str, Any] = {
     ],
 }
 CORRECT = {
-    "entry": "1", "text": "Bo's bicycle is blue.", "ask": "What colour is the bicycle?", "expect": "blue", "reject": "green",
-}  # fmt: skip
+    "entry": "1",
+    "text": "Bo's bicycle is blue.",
+    "ask": "What colour is the bicycle?",
+    "expect": "blue",
+    "reject": "green",
+}
 FORGET = {"entry": "2", "ask": "What is the alarm code?", "canary": "99-KESTREL-4"}
 
 
@@ -112,7 +116,8 @@ def test_the_demo_has_colour_and_signs_in_a_terminal(shell: Shell):
 
 def test_the_space_of_the_demo_is_kept_when_asked(shell: Shell, temporary: Path):
     shown = shell.process("demo", "--keep").stdout.decode()
-    kept = Path(re.search(r"^  kept +(.*)$", shown, re.MULTILINE)[1])  # pyright: ignore[reportOptionalSubscript]
+    (named,) = re.findall(r"^  kept +(.*)$", shown, re.MULTILINE)
+    kept = Path(named)
     assert kept.is_relative_to(temporary)
     assert shell.json("stats", "--db", str(kept))["live"] == 301
 

@@ -116,7 +116,7 @@ def check_tags(values: Iterable[object]) -> tuple[str, ...]:
     Raises:
         InvalidField, InvalidText.
     """
-    if isinstance(values, str) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidField(f"The tags are {values!r:.60}; expected a list of strings. Nothing was written.")
     tags = tuple(dict.fromkeys(check_label(value, "tag") for value in values))
     if len(tags) > limits.TAGS:
@@ -164,7 +164,7 @@ def check_sources(values: Iterable[object]) -> tuple[str, ...]:
     Raises:
         InvalidField.
     """
-    if isinstance(values, str) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidField(f"The sources are {values!r:.60}; expected a list of ids. Nothing was written.")
     sources = tuple(dict.fromkeys(id_text(parse_id(cast("str", value))) for value in values))
     if len(sources) > limits.SOURCES:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.core.columns import Columns
-from holdfast.core.entry import LONG_WORDS, ROLES, Entry, Statistics, transposed
+from holdfast.core.entry import LONG_WORDS, Entry, Statistics, transposed
 from holdfast.core.lexical import TermColumns, decode_terms, is_whole
 from holdfast.core.postings import MAX_ROWS, Postings
 from holdfast.core.vectors import DIMENSIONS, VectorTable
+from holdfast.model.records import Role
 
 _LINK_ONE_BY_ONE: Final = 64
 _MIN_DEAD: Final = 1_024
@@ -272,7 +273,7 @@ class Corpus:
             kept = np.flatnonzero(columns.alive[: self._size])
             count = max(len(kept), 1)
             authors = np.bincount(columns.author[kept], minlength=len(self._authors))
-            roles = np.bincount(columns.role[kept], minlength=len(ROLES)) / count
+            roles = np.bincount(columns.role[kept], minlength=len(Role)) / count
             self._statistics = Statistics(
                 entries=len(kept),
                 mean_total=float(columns.total[kept].sum()) / count,

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-ROLES: Final = ("none", "user", "assistant", "system", "tool")
-"""Roles by the number entries carry."""
-
 LONG_WORDS: Final = 100
 """Words, stop words included, from which an entry counts as long."""
 
@@ -31,7 +28,7 @@ class Entry:
     author: str | None
     """Who said it, by name."""
     role: int
-    """Index into `ROLES`."""
+    """A `Role`."""
     kind: int
     """What sort of memory it is, as the caller numbers them."""
     said_ms: int
@@ -52,7 +49,7 @@ class Statistics:
     long_share: float
     """Share of entries of `LONG_WORDS` words or more, 0 to 1."""
     role_shares: tuple[float, ...]
-    """Share of entries of each role, in the order of `ROLES`."""
+    """Share of entries of each role, by the number of the `Role`."""
     authors: tuple[str, ...]
     """Distinct authors' names, sorted."""
 

@@ -89,12 +89,6 @@ class TermColumns:
     """Occurrences in the entry, 1 to 255."""
 
 
-def entry_text(author: str | None, text: str, caption: str | None = None) -> str:
-    """Return the text that stands for an entry in both the lexical and the dense index."""
-    body = f"{text} [shares {caption}]" if caption else text
-    return f"{author}: {body}" if author else body
-
-
 def tokenise(text: str) -> list[str]:
     """Split text into lower-case words, at most `MAX_TOKENS` of at most 40 characters.
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.core.corpus import Corpus
-from holdfast.core.entry import ROLES
 from holdfast.core.lexical import HAS_TIME
 from holdfast.core.query import Query
 from holdfast.core.when import DAY_MS, Span
+from holdfast.model.records import Role
 
 K1: Final = 0.9
 """BM25: how fast repetition stops to count (Robertson and Zaragoza 2009; .9 as in Anserini)."""
@@ -27,7 +27,7 @@ COMMON_SHARE: Final = 0.1
 
 _ALWAYS_COUNTED: Final = 2_000  # in small spaces every term is cheap
 
-ASSISTANT: Final = ROLES.index("assistant")
+ASSISTANT: Final = int(Role.ASSISTANT)
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int32]

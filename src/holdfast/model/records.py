@@ -136,7 +136,7 @@ class Record(Content):
         return entry_text(self.author, self.text, self.caption)
 
 
-def entry_text(author: str | None, text: str, caption: str | None) -> str:
+def entry_text(author: str | None, text: str, caption: str | None = None) -> str:
     """``"{author}: {text} [shares {caption}]"``, each part only where there is one."""
     line = f"{author}: {text}" if author else text
     return f"{line} [shares {caption}]" if caption else line

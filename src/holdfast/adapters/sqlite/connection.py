@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,14 @@ _WAL_FORMAT = 2
 """Byte 18 of a database in WAL mode."""
 
 
+_NEEDS_ITS_FOLDER = (
+    apsw.SQLITE_READONLY_CANTINIT,
+    apsw.SQLITE_READONLY_CANTLOCK,
+    apsw.SQLITE_READONLY_DIRECTORY,
+    apsw.SQLITE_READONLY_RECOVERY,
+)
+
+
 @contextmanager
 def translated(path: str) -> Iterator[None]:
     """Raise SQLite's errors as Holdfast's, naming the file."""
@@ -35,6 +44,11 @@ def translated(path: str) -> Iterator[None]:
             "Free some space and try again."
         ) from error
     except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError) as error:
+        if getattr(error, "extendedresult", 0) in _NEEDS_ITS_FOLDER:
+            raise StoreReadOnly(
+                f"{path} cannot be used here, not even to read: SQLite needs to write files beside it and its folder "
+                "cannot be written. Nothing was changed; copy it to a folder that can be written."
+            ) from error
         raise StoreReadOnly(f"{path} cannot be written here ({error}). Nothing was written.") from error
     except apsw.NotADBError as error:
         raise NotASpace(f"{path} is not a Holdfast space. It was not changed.") from error
@@ -43,6 +57,11 @@ def translated(path: str) -> Iterator[None]:
             f"{path} is damaged: {error}. Run `holdfast check` on it and keep a copy before anything else."
         ) from error
     except apsw.CantOpenError as error:
+        folder = Path(path).parent
+        if folder.is_dir() and not os.access(folder, os.W_OK):
+            raise StoreReadOnly(
+                f"{path} cannot be opened, since its folder cannot be written. Nothing was written."
+            ) from error
         raise StoreError(f"{path} cannot be opened ({error}); check that its folder exists and may be used.") from error
     except apsw.IOError as error:
         raise StoreError(
@@ -122,7 +141,7 @@ def is_space(connection: apsw.Connection, path: str) -> bool:
     """
     application = connection.execute("PRAGMA application_id").get
     if application == APPLICATION_ID:
-        if schema_version(connection) == 0:
+        if schema_version(connection) < 1:
             raise Damaged(f"{path} is damaged: its header names no schema version. Restore it from a backup.")
         return True
     if application or connection.execute("SELECT count(*) FROM sqlite_schema").get:
@@ -132,6 +151,15 @@ def is_space(connection: apsw.Connection, path: str) -> bool:
 
 def _foreign(path: str | Path) -> NotASpace:
     return NotASpace(f"{path} is an SQLite file, but not a Holdfast space. It was not changed.")
+
+
+@contextmanager
+def opening(path: str) -> Iterator[None]:
+    """Raise `Damaged` where even the first statements on a file do not work."""
+    try:
+        yield
+    except apsw.SQLError as error:
+        raise Damaged(f"{path} is damaged: {error}. It was not changed; restore it from a backup.") from error
 
 
 def refuse_newer(path: str, found: int, known: int) -> None:

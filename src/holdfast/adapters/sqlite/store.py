@@ -13,6 +13,7 @@ from holdfast.adapters.sqlite.connection import (
     connect,
     inspect_header,
     is_space,
+    opening,
     refuse_newer,
     schema_version,
     translated,
@@ -65,7 +66,7 @@ class SqliteStore:
         self._idle: list[apsw.Connection] = []
         self._idle_lock = threading.Lock()
         self._shared = threading.RLock() if in_memory else None
-        with translated(path):
+        with translated(path), opening(path):
             self._connection = connect(path, writable=not read_only)
             try:
                 if read_only:

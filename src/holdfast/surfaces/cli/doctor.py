@@ -124,11 +124,12 @@ def _model(settings: Settings) -> Iterator[Finding]:
         vector = found.embed_query("Is the model well?")
         took_ms = (time.perf_counter() - start) * 1000
     except NoEmbedder as error:
-        chosen = settings.embedder.lower() == "none"
-        told = "switched off: recall is by words only" if chosen else str(error)
-        yield Finding(
-            "model", "warn", told, None if chosen else "pip install holdfast-minilm, or name one with --embedder"
-        )
+        if settings.embedder.lower() == "none":
+            yield Finding("model", "warn", "switched off: recall is by words only")
+        elif settings.embedder == "auto":
+            yield Finding("model", "warn", str(error), "pip install holdfast-minilm, or name one with --embedder")
+        else:
+            yield Finding("model", "bad", str(error), "Name another with --embedder, or none for recall by words only.")
         return
     except HoldfastError as error:
         yield Finding(

@@ -1,0 +1,158 @@
+"""What is collected while a file is read, and handed on in batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from holdfast.adapters.importers.elements import Elements
+from holdfast.adapters.importers.fields import parsed
+from holdfast.adapters.importers.files import Utf8Chunks, opened, size_of
+from holdfast.adapters.importers.lines import Lines
+from holdfast.errors import InvalidField
+from holdfast.model.imports import Batch, Inventory, Item, Skipped
+
+ITEMS_PER_BATCH = 500
+CHARS_PER_BATCH = 4_000_000
+MOST_SKIPPED = 1_000
+"""Places that are named one by one in one import; more are counted."""
+
+
+class Gathering:
+    """Collects items and what was left out of the files of one import."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.total_bytes = sum(size_of(path) for path in files)
+        self._finished_bytes = 0
+        self._reading: Utf8Chunks | None = None
+        self._items = list[Item]()
+        self._chars = 0
+        self._skipped = list[Skipped]()
+        self._named = 0
+        self._unnamed = 0
+        self._left_out = Counter[str]()
+        self._documents = set[str]()
+        self._present = dict[str, frozenset[str]]()
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time for a batch."""
+        return len(self._items) >= ITEMS_PER_BATCH or self._chars >= CHARS_PER_BATCH
+
+    def take(self, document: str, items: Iterable[Item]) -> None:
+        """Add items of a document."""
+        for item in items:
+            self._items.append(item)
+            self._chars += len(item.text)
+        self._documents.add(document)
+
+    def follow(self, document: str, keys: Iterable[str]) -> None:
+        """Say which keys a document has now."""
+        self._present[document] = frozenset(keys)
+
+    def skip(self, place: str, why: str) -> None:
+        """Report something that was left out."""
+        if self._named < MOST_SKIPPED:
+            self._named += 1
+            self._skipped.append(Skipped(place, why))
+        else:
+            self._unnamed += 1
+
+    def leave_out(self, what: str, count: int = 1) -> None:
+        """Count something that is left out on purpose; said once for a file, with the count."""
+        self._left_out[what] += count
+
+    @contextmanager
+    def reading(self, path: Path) -> Generator[Utf8Chunks]:
+        """The bytes of one of the files, counted as they are read."""
+        with opened(path) as file:
+            self._reading = Utf8Chunks(file)
+            try:
+                yield self._reading
+            finally:
+                self._finished_bytes += self._reading.done_bytes
+                self._reading = None
+
+    def batch(self, inventory: Inventory | None = None) -> Batch:
+        """What was collected since the batch before."""
+        done = self._finished_bytes + (self._reading.done_bytes if self._reading else 0)
+        made = Batch(
+            items=tuple(self._items),
+            skipped=tuple(self._skipped),
+            done_bytes=min(done, self.total_bytes),
+            total_bytes=self.total_bytes,
+            document=next(iter(self._documents)) if len(self._documents) == 1 else None,
+            present=dict(self._present),
+            inventory=inventory,
+        )
+        self._items.clear()
+        self._skipped.clear()
+        self._documents.clear()
+        self._present.clear()
+        self._chars = 0
+        return made
+
+    def end_file(self, path: Path) -> None:
+        """Say what was left out of a file on purpose."""
+        for what, count in sorted(self._left_out.items()):
+            self._skipped.append(Skipped(path.name, f"{count:,} left out: {what}"))
+        self._left_out.clear()
+
+    def end(self, inventory: Inventory | None = None) -> Batch:
+        """The last batch."""
+        if self._unnamed:
+            self._skipped.append(Skipped("further on", f"{self._unnamed:,} more places like those named"))
+            self._unnamed = 0
+        return self.batch(inventory)
+
+
+def line_values(path: Path, chunks: Iterable[bytes], gathering: Gathering) -> Iterator[tuple[int, Any]]:
+    """The JSON value of each line with its number; lines that cannot be read are reported."""
+    seen = False
+    reader = Lines(chunks)
+    for line in reader:
+        place = f"{path.name}, line {line.number:,}"
+        seen = True
+        if line.data is None:
+            gathering.skip(place, "it is too long: more than 32 MB in one line")
+            continue
+        if not line.data.strip():
+            continue
+        try:
+            yield line.number, parsed(line.data)
+        except InvalidField as error:
+            cut = "" if line.ended else "; it is the last line and may have been cut off"
+            gathering.skip(place, f"{error}{cut}")
+    if not seen:
+        gathering.skip(path.name, "there is nothing in it")
+
+
+def element_values(
+    path: Path, chunks: Iterable[bytes], gathering: Gathering, what: str
+) -> Iterator[tuple[str, int, Any]]:
+    """The JSON objects of a file, each with its place and number; those that cannot be read are reported.
+
+    Args:
+        what: What an object is, for the report, such as ``conversation``.
+    """
+    seen = False
+    for element in Elements(chunks):
+        place = f"{path.name}, {what} {element.number:,}"
+        seen = True
+        if element.data is None:
+            gathering.skip(place, element.problem)
+            continue
+        try:
+            value = parsed(element.data)
+        except InvalidField as error:
+            gathering.skip(place, str(error))
+            continue
+        if isinstance(value, dict):
+            yield place, element.number, value
+        else:
+            gathering.skip(place, f"it is a {type(value).__name__}, not a JSON object")
+    if not seen:
+        gathering.skip(path.name, f"there is no {what} in it")

@@ -1,0 +1,1 @@
+"""Admission: detectors of sensitive content, and the judgement a policy makes of them."""

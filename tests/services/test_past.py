@@ -1,0 +1,188 @@
+"""What was held at a time or after an event is answered as then, without what was erased since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast import Memory
+from holdfast.errors import HoldfastError, InvalidInput, InvalidTime, NotFound, StoreReadOnly
+from holdfast.model.times import format_when
+from holdfast.testing.faults import SteppedClock
+from tests.services.conftest import START_MS
+from tests.services.scenes import found, refused
+
+HOUR_MS = 3_600_000
+LINE = '{"conversation": "c", "entries": [{"author": "Ada", "text": "Hello"}]}'
+
+
+def test_the_past_answers_as_it_did_then(opened, path, clock, model):
+    memory = opened(path, embedder=model)
+    fact = memory.remember("Ada lives in Lisbon.")
+    memory.settle()
+    seen, then = memory.stats().events, clock.now
+    answer = memory.recall("Where does Ada live?")
+    clock.advance(HOUR_MS)
+    memory.correct(fact.id, "Ada lives in Porto.")
+    memory.remember("Ada lives with a cat.")
+    clock.advance(HOUR_MS)
+    for past in (memory.at(seq=seen), memory.at(format_when(then)), memory.at(format_when(then + HOUR_MS - 1))):
+        with past:
+            assert past.recall("Where does Ada live?").hits == answer.hits
+            assert past.recall("Where does Ada live?").degraded is None
+            assert past.get(fact.id) == fact
+            assert [record.text for record in past.records()] == ["Ada lives in Lisbon."]
+            assert past.check() == []
+            assert past.settle() == 0
+    with memory.at(format_when(then - 1)) as before, memory.at(seq=0) as empty:
+        assert list(before.records()) == list(empty.records()) == found(before, "Ada") == found(empty, "Ada") == []
+    with memory.at(format_when(clock.now)) as present:
+        assert (present.digest(), found(present, "Ada")) == (memory.digest(), found(memory, "Ada"))
+
+
+def test_in_the_past_now_is_that_time(opened, path, clock):
+    memory = opened(path)
+    chat = memory.session("chat-1", user="Ada")
+    chat.add("user", "The first parcel came.")
+    clock.advance(10 * 24 * HOUR_MS)
+    chat.add("user", "The second parcel came.")
+    seen, then = memory.stats().events, clock.now
+    asked = "Which parcel came yesterday?"
+    clock.advance(24 * HOUR_MS)
+    now = memory.recall(asked)
+    clock.advance(300 * 24 * HOUR_MS)
+    for past in (memory.at(seq=seen), memory.at(format_when(then))):
+        with past:
+            assert past.recall(asked).hits == past.recall(asked, now=format_when(then)).hits
+            assert past.recall(asked, now=format_when(then + 24 * HOUR_MS)).hits == now.hits
+            assert past.recall(asked).hits != now.hits
+    assert memory.recall(asked).hits != now.hits
+
+
+def test_the_past_cannot_be_written(memory):
+    fact = memory.remember("Ada runs.")
+    with memory.at(seq=1) as past:
+        for call in (
+            lambda: past.remember("x"), lambda: past.forget(fact.id), lambda: past.correct(fact.id, "x"),
+            lambda: past.session("s").add("user", "x"), past.rebuild, lambda: past.import_([LINE]),
+        ):  # fmt: skip
+            with refused(past, StoreReadOnly):
+                call()
+
+
+def test_a_past_outlives_what_happens_to_the_present(memory):
+    memory.remember("Ada runs.")
+    past = memory.at(seq=1)
+    memory.remember("Ada swims.")
+    memory.close()
+    assert [record.text for record in past.records()] == ["Ada runs."]
+    past.close()
+
+
+def test_a_past_has_a_past(memory):
+    for number in range(3):
+        memory.remember(f"Fact {number}.")
+    with memory.at(seq=2) as past, past.at(seq=1) as earlier:
+        assert [record.text for record in earlier.records()] == ["Fact 0."]
+
+
+def test_a_past_that_never_was_is_refused(memory):
+    memory.remember("Ada runs.")
+    for choice in ({}, {"moment": "2024-01-01", "seq": 1}, {"seq": -1}, {"seq": 2}, {"seq": True}):
+        with refused(memory, InvalidInput):
+            memory.at(**choice)
+    for bad in ("", "last week", 5):
+        with refused(memory, InvalidTime):
+            memory.at(bad)
+
+
+def test_a_clock_that_went_backwards_leaves_the_past_in_one_piece(opened, path, clock):
+    memory = opened(path)
+    memory.remember("Early.")
+    clock.advance(-HOUR_MS)
+    memory.remember("Late, by a slow clock.")
+    with memory.at(format_when(START_MS)) as past:
+        assert [record.text for record in past.records()] == ["Early.", "Late, by a slow clock."]
+    assert memory.check() == []
+
+
+@dataclass
+class Story:
+    """A space with a history, and what it was after each event."""
+
+    memory: Memory
+    ids: list[str] = field(default_factory=list)
+    forgotten: set[str] = field(default_factory=set)
+    digests: dict[int, str] = field(default_factory=dict)
+    held: dict[int, dict[str, tuple]] = field(default_factory=dict)
+
+    def note(self) -> None:
+        seq = self.memory.stats().events
+        self.digests[seq] = self.memory.digest()
+        self.held[seq] = {record.id: told(record) for record in self.memory.records()}
+
+
+def told(record):
+    return record.text, record.version, record.tags, record.recorded_at
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(("remember", "turn", "derive", "correct", "revise", "forget")), st.integers(0, 9)),
+    min_size=1,
+    max_size=14,
+)
+
+
+def tell(story: Story, what: str, number: int) -> None:
+    memory, ids = story.memory, story.ids
+    some = ids[number % len(ids)] if ids else None
+    if what == "remember":
+        ids.append(memory.remember(f"Fact {number}.", tags=[f"t{number}"]).id)
+    elif what == "turn":
+        ids.append(memory.session(f"s{number % 2}").add("user", f"Turn {number}.").id)
+    elif some is None:
+        return
+    elif what == "derive":
+        ids.append(memory.remember(f"Derived {number}.", sources=[some]).id)
+    elif what == "correct":
+        ids.append(memory.correct(some, f"Corrected {number}.").id)
+    elif what == "revise":
+        memory.revise(some, tags=[f"r{number}"])
+    else:
+        receipt = memory.forget(some)
+        story.forgotten |= {*receipt.forgotten, *receipt.derived}
+
+
+@given(history=steps)
+@settings(deadline=None, max_examples=40)
+def test_the_past_after_any_event_is_what_it_was_then_less_what_was_erased(history):
+    clock = SteppedClock(START_MS)
+    with Memory.open(":memory:", embedder=None, clock=clock) as memory:
+        story = Story(memory)
+        story.note()
+        for what, number in history:
+            clock.advance(1000)
+            try:
+                tell(story, what, number)
+            except HoldfastError:
+                continue
+            story.note()
+        for seq, digest in story.digests.items():
+            with memory.at(seq=seq) as past:
+                held = {record.id: told(record) for record in past.records()}
+                assert held == {one: then for one, then in story.held[seq].items() if one not in story.forgotten}
+                if not story.forgotten:
+                    assert past.digest() == digest
+                for one in story.forgotten:
+                    with pytest.raises(HoldfastError):
+                        past.get(one)
+
+
+def test_a_memory_that_came_later_is_not_found_in_the_past(memory):
+    memory.remember("Ada runs.")
+    later = memory.remember("Ada swims.")
+    with memory.at(seq=1) as past, pytest.raises(NotFound):
+        past.get(later.id)
