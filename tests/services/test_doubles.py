@@ -9,6 +9,8 @@ from holdfast.errors import EmbedderRefused, EmbedderUnavailable
 from holdfast.testing.embedder_contract import EmbedderContract
 from holdfast.testing.embedders import Fault, FaultyEmbedder, HashEmbedder
 
+GOLDEN = np.array([0, -1, 2, 2, -2, -1, 0, -2]) / np.sqrt(18)
+
 
 class TestHashEmbedder(EmbedderContract):
     @pytest.fixture

@@ -16,6 +16,12 @@ from click.testing import CliRunner, Result
 from holdfast.surfaces.cli.main import cli
 
 GOLDEN = Path(__file__).with_name("golden")
+TURNS = (
+    ("Ada", "2024-05-03T18:05:00Z", "I moved to Lisbon in May."),
+    ("Fern", "2024-05-03T18:05:30Z", "Noted. How is Lisbon?"),
+    ("Ada", "2024-05-04T09:00:00Z", "Loud, and full of trams."),
+)
+UNKNOWN = "0192f3c4-5a6b-7c8d-9e0f-112233445566"
 UPDATE = "HOLDFAST_UPDATE_GOLDEN"
 """Set to 1, the tests write the golden files and the reference page instead of holding the output to them."""
 _DEADLINE_S = 120
@@ -121,3 +127,21 @@ def normalised(text: str) -> str:
     for pattern, name in _VARIABLE:
         text = pattern.sub(name, text)
     return text
+
+
+def talk(shell: Shell) -> list[str]:
+    """Three turns in a session, dated; gives their ids."""
+    return [shell.ok("chat-log", "chat-1", text, "--add", name, "--when", when).strip() for name, when, text in TURNS]
+
+
+def conversation(folder: Path, count: int = 3, *, bad: int | None = None) -> Path:
+    """A file of conversations, one a line, with a malformed line where asked."""
+    lines = [
+        json.dumps({"conversation": f"c{n}", "entries": [{"author": "Ada", "text": f"Fact number {n}."}]})
+        for n in range(1, count + 1)
+    ]
+    if bad is not None:
+        lines[bad - 1] = "{not json"
+    path = folder / "talk.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path

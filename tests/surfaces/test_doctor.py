@@ -133,7 +133,7 @@ def test_a_synchronised_folder_is_warned_of(shell: Shell):
 
 def test_the_nearest_mount_decides(tmp_path: Path):
     mounts = tmp_path / "mounts"
-    mounts.write_text(f"/dev/a / ext4 rw 0 0\nserver:/x {tmp_path / 'far'} nfs4 rw 0 0\nbroken line\n")
+    mounts.write_text(f"server:/x {tmp_path / 'far'} nfs4 rw 0 0\nbroken line\n/dev/a / ext4 rw 0 0\n")
     assert filesystem_of(tmp_path / "far" / "deep", mounts) == "nfs4"
     assert filesystem_of(tmp_path / "farther", mounts) == "ext4"
     assert filesystem_of(tmp_path, tmp_path / "none") is None

@@ -38,8 +38,15 @@ def line(number: int, record: Record) -> str:
     """One numbered line: date, author, text, what was shared, and the id to cite."""
     author = f"{quoted(record.author)}: " if record.author else ""
     shared = f" [shares {quoted(record.caption)}]" if record.caption else ""
-    since = "since " if record.kind is Kind.FACT else ""
-    return f"[{number}] {since}{format_day(record.valid_from)} {author}{quoted(record.text)}{shared} (id {record.id})"
+    return f"[{number}] {dated(record)} {author}{quoted(record.text)}{shared} (id {record.id})"
+
+
+def dated(record: Record) -> str:
+    """The day something was said, or the days from and to which a fact is true."""
+    if record.kind is Kind.TURN:
+        return format_day(record.valid_from)
+    until = f" until {format_day(record.valid_to)}" if record.valid_to is not None else ""
+    return f"since {format_day(record.valid_from)}{until}"
 
 
 def fenced(records: Sequence[Record]) -> str:

@@ -60,6 +60,7 @@ class Embedding:
         self._idle = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self._warming: threading.Thread | None = None
         if embedder is not None:
             with ledger.store.reading() as reader:
                 model, waiting = reader.model(), reader.backlog_size()
@@ -90,9 +91,10 @@ class Embedding:
         self._wake.set()
         with self._idle:
             self._idle.notify_all()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(CLOSE_S)
+        # An interpreter that ends while a thread is inside the model takes the process down with it.
+        for thread in (self._thread, self._warming):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(CLOSE_S)
 
     def _follow(self) -> None:
         failures = 0
@@ -224,7 +226,10 @@ class Embedding:
     def warm(self) -> None:
         """Load the model on a thread of its own, while the caller does something else."""
         if self.embedder is not None:
-            threading.Thread(target=self._load, args=(self.embedder,), name="holdfast-warm", daemon=True).start()
+            self._warming = threading.Thread(
+                target=self._load, args=(self.embedder,), name="holdfast-warm", daemon=True
+            )
+            self._warming.start()
 
     def _load(self, embedder: Embedder) -> None:
         # Whatever is wrong with the model will be said to whoever asks it for a vector.

@@ -13,11 +13,11 @@ from typing import Any
 
 from holdfast.adapters.importers.fields import ROLES, digest, identity, key_of, label, listing, mapping, text_in
 from holdfast.adapters.importers.files import files_below, head_of
-from holdfast.adapters.importers.gathering import Gathering, element_values
+from holdfast.adapters.importers.gathering import Gathering, read_documents
 from holdfast.adapters.importers.links import branch_to
 from holdfast.adapters.importers.shapes import shapes
 from holdfast.adapters.importers.talk import CALL, dated, time_of, tool_text, turns
-from holdfast.errors import HoldfastError, InvalidField
+from holdfast.errors import InvalidField
 from holdfast.model.imports import Batch
 from holdfast.model.reports import Turn
 
@@ -44,46 +44,38 @@ class ChatGPT:
         return any("mapping" in shape for shape in shapes(head))
 
     def read(self, path: Path, *, zone: tzinfo) -> Iterator[Batch]:
-        files = conversation_files(path)
-        gathering = Gathering(files)
         seen = set[str]()
-        for file in files:
-            with gathering.reading(file) as chunks:
-                for place, _, value in element_values(file, chunks, gathering, "conversation"):
-                    try:
-                        self._take(value, place, gathering, zone, seen)
-                    except HoldfastError as error:
-                        gathering.skip(place, f"{error}; none of it was taken")
-                    if gathering.full:
-                        yield gathering.batch()
-            gathering.end_file(file)
-        yield gathering.end()
 
-    def _take(
-        self, value: Mapping[str, Any], place: str, gathering: Gathering, zone: tzinfo, seen: set[str]
-    ) -> None:
-        nodes = value.get("mapping")
-        if not isinstance(nodes, dict):
-            raise InvalidField("it has no 'mapping' of messages")
-        tree = {name: mapping(node) for name, node in mapping(nodes).items()}
-        chat = identity(value.get("conversation_id")) or identity(value.get("id")) or digest(*sorted(tree))
-        title = label(value.get("title"), 80)
-        where = f"{place} ({title})" if title else place
-        if chat in seen:
-            gathering.skip(where, f"a conversation with the id {chat} stands before it in the export")
-            return
-        seen.add(chat)
-        parents = {name: _parent(node) for name, node in tree.items()}
-        branch = branch_to(parents, _leaf(value, tree, where, gathering))
-        if branch.missing is not None:
-            gathering.skip(where, f"its beginning is not in the export (message {branch.missing:.60}); the rest was taken")
-        if len(tree) > len(branch.nodes):
-            gathering.leave_out("messages on branches that were edited away", len(tree) - len(branch.nodes))
-        made = list[Turn]()
-        for name in branch.nodes:
-            made += _turns(tree[name], name, chat, where, gathering, zone)
-        start, _ = time_of(value.get("create_time"), zone)
-        gathering.take(f"chatgpt/{chat}", dated(made, start if not made or made[0].when_ms is None else None))
+        def take(value: Mapping[str, Any], place: str, gathering: Gathering) -> None:
+            _take(value, place, gathering, zone, seen)
+
+        return read_documents(conversation_files(path), "conversation", take)
+
+
+def _take(value: Mapping[str, Any], place: str, gathering: Gathering, zone: tzinfo, seen: set[str]) -> None:
+    nodes = value.get("mapping")
+    if not isinstance(nodes, dict):
+        raise InvalidField("it has no 'mapping' of messages")
+    tree = {name: mapping(node) for name, node in mapping(nodes).items()}
+    title = label(value.get("title"), 80)
+    where = f"{place} ({title})" if title else place
+    parents = {name: _parent(node) for name, node in tree.items()}
+    branch = branch_to(parents, _leaf(value, tree, where, gathering))
+    chat = identity(value.get("conversation_id")) or identity(value.get("id"))
+    chat = chat or digest(str(value.get("create_time")), branch.nodes[0])
+    if chat in seen:
+        gathering.skip(where, f"a conversation with the id {chat} stands before it in the export")
+        return
+    if branch.missing is not None:
+        gathering.skip(where, f"its beginning is not in the export (message {branch.missing:.60}); the rest was taken")
+    if len(tree) > len(branch.nodes):
+        gathering.leave_out("messages on branches that were edited away", len(tree) - len(branch.nodes))
+    made = list[Turn]()
+    for name in branch.nodes:
+        made += _turns(tree[name], name, chat, where, gathering, zone)
+    start, _ = time_of(value.get("create_time"), zone)
+    seen.add(chat)
+    gathering.take(f"chatgpt/{chat}", dated(made, start if not made or made[0].when_ms is None else None))
 
 
 def conversation_files(path: Path) -> list[Path]:
@@ -119,9 +111,7 @@ def _created(node: Mapping[str, Any]) -> float:
     return float(created) if isinstance(created, int | float) and abs(created) < 1e15 else 0.0
 
 
-def _turns(
-    node: Mapping[str, Any], name: str, chat: str, where: str, gathering: Gathering, zone: tzinfo
-) -> list[Turn]:
+def _turns(node: Mapping[str, Any], name: str, chat: str, where: str, gathering: Gathering, zone: tzinfo) -> list[Turn]:
     message = mapping(node.get("message"))
     if not message:
         return []

@@ -14,11 +14,11 @@ from typing import Any
 from holdfast.adapters.importers.chatgpt import conversation_files
 from holdfast.adapters.importers.fields import ROLES, digest, identity, key_of, label, listing, mapping, text_in
 from holdfast.adapters.importers.files import head_of
-from holdfast.adapters.importers.gathering import Gathering, element_values
+from holdfast.adapters.importers.gathering import Gathering, read_documents
 from holdfast.adapters.importers.links import branch_to, circle_in
 from holdfast.adapters.importers.shapes import shapes
-from holdfast.adapters.importers.talk import CALL, Said, dated, said_in, time_of, tool_text, turns
-from holdfast.errors import HoldfastError, InvalidField
+from holdfast.adapters.importers.talk import compact, dated, said_in, time_of, tool_turns, turns
+from holdfast.errors import InvalidField
 from holdfast.model.imports import Batch
 from holdfast.model.reports import Turn
 
@@ -35,39 +35,31 @@ class Claude:
         return any("chat_messages" in shape for shape in shapes(head))
 
     def read(self, path: Path, *, zone: tzinfo) -> Iterator[Batch]:
-        files = conversation_files(path)
-        gathering = Gathering(files)
         seen = set[str]()
-        for file in files:
-            with gathering.reading(file) as chunks:
-                for place, _, value in element_values(file, chunks, gathering, "conversation"):
-                    try:
-                        self._take(value, place, gathering, zone, seen)
-                    except HoldfastError as error:
-                        gathering.skip(place, f"{error}; none of it was taken")
-                    if gathering.full:
-                        yield gathering.batch()
-            gathering.end_file(file)
-        yield gathering.end()
 
-    def _take(
-        self, value: Mapping[str, Any], place: str, gathering: Gathering, zone: tzinfo, seen: set[str]
-    ) -> None:
-        if not isinstance(value.get("chat_messages"), list):
-            raise InvalidField("it has no 'chat_messages'")
-        messages = _by_id(listing(value["chat_messages"]))
-        chat = identity(value.get("uuid")) or digest(*messages)
-        title = label(value.get("name"), 80)
-        where = f"{place} ({title})" if title else place
-        if chat in seen:
-            gathering.skip(where, f"a conversation with the id {chat} stands before it in the export")
-            return
-        seen.add(chat)
-        made = list[Turn]()
-        for name in _order(value, messages, where, gathering):
-            made += _turns(messages[name], name, chat, where, gathering, zone)
-        start, _ = time_of(value.get("created_at"), zone)
-        gathering.take(f"claude/{chat}", dated(made, start if not made or made[0].when_ms is None else None))
+        def take(value: Mapping[str, Any], place: str, gathering: Gathering) -> None:
+            _take(value, place, gathering, zone, seen)
+
+        return read_documents(conversation_files(path), "conversation", take)
+
+
+def _take(value: Mapping[str, Any], place: str, gathering: Gathering, zone: tzinfo, seen: set[str]) -> None:
+    if not isinstance(value.get("chat_messages"), list):
+        raise InvalidField("it has no 'chat_messages'")
+    messages = _by_id(listing(value["chat_messages"]))
+    chat = identity(value.get("uuid"))
+    chat = chat or digest(str(value.get("created_at")), compact(next(iter(messages.values()), None)))
+    title = label(value.get("name"), 80)
+    where = f"{place} ({title})" if title else place
+    if chat in seen:
+        gathering.skip(where, f"a conversation with the id {chat} stands before it in the export")
+        return
+    made = list[Turn]()
+    for name in _order(value, messages, where, gathering):
+        made += _turns(messages[name], name, chat, where, gathering, zone)
+    start, _ = time_of(value.get("created_at"), zone)
+    seen.add(chat)
+    gathering.take(f"claude/{chat}", dated(made, start if not made or made[0].when_ms is None else None))
 
 
 def _by_id(messages: list[Any]) -> dict[str, Mapping[str, Any]]:
@@ -140,42 +132,3 @@ def _turns(
     )
     return made + tool_turns(said, session=session, source=session, key=("claude", chat, name), when_ms=when,
                              gathering=gathering)  # fmt: skip
-
-
-def tool_turns(
-    said: Said,
-    *,
-    session: str,
-    source: str,
-    key: tuple[str, ...],
-    when_ms: int | None,
-    gathering: Gathering,
-    names: Mapping[str, str] | None = None,
-    tags: tuple[str, ...] = (),
-    author: str | None = None,
-) -> list[Turn]:
-    """The tool calls and results of a message as turns of their own.
-
-    Args:
-        names: Names of tools by the id of the call, for results.
-        author: Who calls.
-    """
-    made, known = list[Turn](), dict(names or {})
-    for number, (call, name, arguments) in enumerate(said.calls, 1):
-        known[call] = name
-        text, cut = tool_text(arguments)
-        made += turns(
-            session=session, source=source, key=key_of(*key, f"call{number}"), speaker="assistant", author=author,
-            text=f"{name}: {text}" if text else name, when_ms=when_ms, tags=(CALL, *tags), attributes=cut or None,
-        )  # fmt: skip
-        if cut:
-            gathering.leave_out("the ends of long tool calls and results")
-    for number, (call, answer) in enumerate(said.results, 1):
-        text, cut = tool_text(answer)
-        made += turns(
-            session=session, source=source, key=key_of(*key, f"result{number}"), speaker="tool",
-            author=known.get(call), text=text, when_ms=when_ms, tags=tags, attributes=cut or None,
-        )  # fmt: skip
-        if cut:
-            gathering.leave_out("the ends of long tool calls and results")
-    return made

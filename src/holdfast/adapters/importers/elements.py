@@ -80,7 +80,7 @@ class Elements:
                     if match.end() - match.start() == 1:
                         self._in_string = True
                         break
-                elif byte == _LIST or byte == _OBJECT:
+                elif byte in (_LIST, _OBJECT):
                     if self._depth == self._base:
                         self._gap(chunk[mark : match.start()])
                         mark = match.start()

@@ -68,6 +68,11 @@ def text_in(value: object) -> str:
     return value if isinstance(value, str) and value.strip() else ""
 
 
+def word(value: object) -> str:
+    """The text itself, such as the name of a type; empty for anything that is not text."""
+    return value if isinstance(value, str) else ""
+
+
 def first_of(values: Mapping[str, Any], *names: str) -> Any:
     """The first field that holds something."""
     for name in names:

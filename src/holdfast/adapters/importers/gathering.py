@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from holdfast.adapters.importers.elements import Elements
 from holdfast.adapters.importers.fields import parsed
-from holdfast.adapters.importers.files import Utf8Chunks, opened, size_of
+from holdfast.adapters.importers.files import Utf8Chunks, opened, refuse_binary, size_of
 from holdfast.adapters.importers.lines import Lines
-from holdfast.errors import InvalidField
+from holdfast.errors import HoldfastError, InvalidField, UnknownFormat
 from holdfast.model.imports import Batch, Inventory, Item, Skipped
 
 ITEMS_PER_BATCH = 500
 CHARS_PER_BATCH = 4_000_000
+_FIRST_BYTES = 4_096
 MOST_SKIPPED = 1_000
 """Places that are named one by one in one import; more are counted."""
 
@@ -26,6 +27,7 @@ class Gathering:
 
     def __init__(self, files: Sequence[Path]) -> None:
         self.total_bytes = sum(size_of(path) for path in files)
+        self._alone = len(files) == 1
         self._finished_bytes = 0
         self._reading: Utf8Chunks | None = None
         self._items = list[Item]()
@@ -66,9 +68,25 @@ class Gathering:
         self._left_out[what] += count
 
     @contextmanager
-    def reading(self, path: Path) -> Generator[Utf8Chunks]:
-        """The bytes of one of the files, counted as they are read."""
-        with opened(path) as file:
+    def reading(self, path: Path, *, may_be_blank: bool = False) -> Generator[Iterable[bytes]]:
+        """The bytes of one of the files, counted as they are read; none where it cannot be read, which is reported.
+
+        Raises:
+            InvalidField, UnknownFormat: it cannot be read, and it is the only one.
+        """
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(opened(path))
+                first = file.read(_FIRST_BYTES)
+                if first.strip() or not may_be_blank:
+                    refuse_binary(path, first)
+                file.seek(0)
+            except (InvalidField, UnknownFormat) as error:
+                if self._alone:
+                    raise
+                self.skip(path.name, str(error))
+                yield ()
+                return
             self._reading = Utf8Chunks(file)
             try:
                 yield self._reading
@@ -111,11 +129,8 @@ class Gathering:
 
 def line_values(path: Path, chunks: Iterable[bytes], gathering: Gathering) -> Iterator[tuple[int, Any]]:
     """The JSON value of each line with its number; lines that cannot be read are reported."""
-    seen = False
-    reader = Lines(chunks)
-    for line in reader:
+    for line in Lines(chunks):
         place = f"{path.name}, line {line.number:,}"
-        seen = True
         if line.data is None:
             gathering.skip(place, "it is too long: more than 32 MB in one line")
             continue
@@ -126,8 +141,6 @@ def line_values(path: Path, chunks: Iterable[bytes], gathering: Gathering) -> It
         except InvalidField as error:
             cut = "" if line.ended else "; it is the last line and may have been cut off"
             gathering.skip(place, f"{error}{cut}")
-    if not seen:
-        gathering.skip(path.name, "there is nothing in it")
 
 
 def element_values(
@@ -154,5 +167,65 @@ def element_values(
             yield place, element.number, value
         else:
             gathering.skip(place, f"it is a {type(value).__name__}, not a JSON object")
-    if not seen:
+    if not seen and isinstance(chunks, Utf8Chunks):
         gathering.skip(path.name, f"there is no {what} in it")
+
+
+def json_values(path: Path, chunks: Iterable[bytes], gathering: Gathering, what: str) -> Iterator[tuple[str, int, Any]]:
+    """The JSON objects of a file, one a line or in one list, each with its place and number."""
+    pieces = iter(chunks)
+    first = next(pieces, b"")
+    again = _Again(first, pieces)
+    if _in_lines(first):
+        for number, value in line_values(path, again, gathering):
+            if isinstance(value, dict):
+                yield f"{path.name}, line {number:,}", number, value
+            else:
+                gathering.skip(f"{path.name}, line {number:,}", f"it is {type(value).__name__}, not a JSON object")
+    else:
+        yield from element_values(path, again, gathering, what)
+
+
+class _Again:
+    """Pieces of a file with the first one, which was looked at already."""
+
+    def __init__(self, first: bytes, rest: Iterator[bytes]) -> None:
+        self._first = first
+        self._rest = rest
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._first
+        yield from self._rest
+
+
+def _in_lines(first: bytes) -> bool:
+    """Whether a file that begins like this has an object a line, rather than a list or one written over lines."""
+    line, ended, _ = first.lstrip().partition(b"\n")
+    if line[:1] == b"[":
+        return False
+    if not ended or line.rstrip().endswith((b"}", b"]")):
+        return True
+    return line[:1] != b"{"
+
+
+def read_documents(
+    files: Sequence[Path], what: str, take: Callable[[Mapping[str, Any], str, Gathering], None]
+) -> Iterator[Batch]:
+    """Read files of JSON objects, each a document that is taken whole or not at all.
+
+    Args:
+        what: What an object is, for the report.
+        take: Adds an object found at a place to what is gathered; raises where it cannot be taken.
+    """
+    gathering = Gathering(files)
+    for file in files:
+        with gathering.reading(file) as chunks:
+            for place, _, value in element_values(file, chunks, gathering, what):
+                try:
+                    take(value, place, gathering)
+                except (HoldfastError, RecursionError) as error:
+                    gathering.skip(place, f"{error}; none of it was taken")
+                if gathering.full:
+                    yield gathering.batch()
+        gathering.end_file(file)
+    yield gathering.end()

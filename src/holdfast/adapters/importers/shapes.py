@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _TOKEN = re.compile(rb'"((?:[^"\\]++|\\.)*+)"|[\[\]{}:,"]', re.DOTALL)
 MOST_OBJECTS = 12
@@ -12,7 +12,7 @@ Shape = Mapping[str, str]
 """The keys of an object, with the beginning of the value: a string's text, ``[``, ``{`` or nothing."""
 
 
-def shapes(head: bytes) -> list[Shape]:
+def shapes(head: bytes) -> Sequence[Shape]:
     """The keys of the first objects of the outermost list, or of the first objects in a row.
 
     Text that is not JSON gives what can be made out of it, usually nothing.

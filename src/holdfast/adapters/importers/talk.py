@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any
 
-from holdfast.adapters.importers.fields import label, listing, mapping, mended, moment, text_in
+from holdfast.adapters.importers.fields import key_of, label, listing, mapping, mended, moment, text_in, word
+from holdfast.adapters.importers.gathering import Gathering
 from holdfast.errors import InvalidField, InvalidTime
 from holdfast.model import limits
 from holdfast.model.records import Scalar
@@ -49,7 +50,7 @@ class Said:
         return "\n\n".join(self.texts)
 
 
-def said_in(content: object) -> Said:
+def said_in(content: Any) -> Said:
     """What a message's content says: a text, a block, or a list of both.
 
     Raises:
@@ -72,8 +73,8 @@ def said_in(content: object) -> Said:
 
 
 def _take_block(block: Mapping[str, Any], said: Said) -> None:
-    kind = block.get("type")
-    if kind in _PLAIN or (kind is None and text_in(block.get("text"))):
+    kind = word(block.get("type"))
+    if kind in _PLAIN or (not kind and text_in(block.get("text"))):
         text = text_in(block.get("text")) or text_in(block.get("refusal"))
         if text:
             said.texts.append(text)
@@ -82,7 +83,7 @@ def _take_block(block: Mapping[str, Any], said: Said) -> None:
     elif kind in _CALLS:
         name = label(block.get("name")) or "tool"
         said.calls.append((str(block.get("id") or ""), name, compact(block.get("input", block.get("arguments")))))
-    elif isinstance(kind, str) and kind.endswith(("tool_result", "tool_return", "function_call_output")):
+    elif kind.endswith(("tool_result", "tool_return", "function_call_output")):
         answer = block.get("content", block.get("output"))
         said.results.append((str(block.get("tool_use_id") or block.get("call_id") or ""), flat(answer)))
     elif kind in _BOOKKEEPING:
@@ -97,7 +98,7 @@ def _take_block(block: Mapping[str, Any], said: Said) -> None:
         said.left_out.append(f"blocks of type {shown}: their content is no text")
 
 
-def flat(value: object) -> str:
+def flat(value: Any) -> str:
     """A tool's answer as text."""
     if isinstance(value, str):
         return value if value.strip() else ""
@@ -111,11 +112,14 @@ def flat(value: object) -> str:
     return "" if value is None else compact(value)
 
 
-def compact(value: object) -> str:
+def compact(value: Any) -> str:
     """Arguments as short JSON; a text stays as it is."""
     if isinstance(value, str):
         return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return "" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise InvalidField("it is nested too deeply to be read") from None
 
 
 def turns(
@@ -155,6 +159,45 @@ def turns(
     if len(made.text) <= limits.TEXT_CHARS:
         return [made]
     return [replace(made, text=part, key=f"{key}/part{n}" if n > 1 else key) for n, part in pieces(made.text)]
+
+
+def tool_turns(
+    said: Said,
+    *,
+    session: str,
+    source: str,
+    key: tuple[str, ...],
+    when_ms: int | None,
+    gathering: Gathering,
+    names: Mapping[str, str] | None = None,
+    tags: tuple[str, ...] = (),
+    author: str | None = None,
+) -> list[Turn]:
+    """The tool calls and results of a message as turns of their own.
+
+    Args:
+        names: Names of tools by the id of the call, for results.
+        author: Who calls.
+    """
+    made, known = list[Turn](), dict(names or {})
+    for number, (call, name, arguments) in enumerate(said.calls, 1):
+        known[call] = name
+        text, cut = tool_text(arguments)
+        made += turns(
+            session=session, source=source, key=key_of(*key, f"call{number}"), speaker="assistant", author=author,
+            text=f"{name}: {text}" if text else name, when_ms=when_ms, tags=(CALL, *tags), attributes=cut or None,
+        )  # fmt: skip
+        if cut:
+            gathering.leave_out("the ends of long tool calls and results")
+    for number, (call, answer) in enumerate(said.results, 1):
+        text, cut = tool_text(answer)
+        made += turns(
+            session=session, source=source, key=key_of(*key, f"result{number}"), speaker="tool",
+            author=known.get(call), text=text, when_ms=when_ms, tags=tags, attributes=cut or None,
+        )  # fmt: skip
+        if cut:
+            gathering.leave_out("the ends of long tool calls and results")
+    return made
 
 
 def tool_text(text: str) -> tuple[str, dict[str, Scalar]]:

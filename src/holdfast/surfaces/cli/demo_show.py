@@ -87,7 +87,7 @@ class Shower:
         if not survival.problems:
             self.show.mark("good", "check() finds nothing wrong: payloads, hash chain, indexes")
         if outcome.degraded:
-            self.show.mark("warn", f"By words only: {outcome.degraded}")
+            self.show.mark("warn", f"By words only: {outcome.degraded.splitlines()[0]}")
             return
         made = stats.live - stats.pending - survival.vectors
         self.show.mark(
@@ -210,7 +210,8 @@ class Shower:
             show.row(
                 _label("evidence"),
                 (f"{met:,} of {expected:,} lines", "bold"),
-                f" in the top {demo_steps.TOP}; all of it for {complete} of {len(outcome.asked)} questions",
+                f" in the top {demo_steps.TOP}; all of it for {complete} of {len(outcome.asked)} questions"
+                f"{', by words only' if outcome.degraded else ''}",
                 indent=2,
             )
         if (median := demo_steps.median_ms(outcome.answers)) is not None:

@@ -139,7 +139,7 @@ def show_recollection(show: Screen, found: Recollection, *, why: bool, cut: int 
         f" · confidence {found.confidence:.2f} · {count_text(found.tokens, 'token')} · {found.took_ms:.1f} ms",
     )
     if found.degraded:
-        show.line((f"Degraded: {found.degraded}", "yellow"))
+        show.line((f"Degraded: {found.degraded.splitlines()[0]}", "yellow"))
 
 
 def show_hit(show: Screen, place: int, hit: Hit, *, cut: int | None) -> None:

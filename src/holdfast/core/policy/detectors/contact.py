@@ -13,8 +13,9 @@ from holdfast.core.policy.detectors import phones, streets
 from holdfast.model.policy import Finding, Sensitive
 
 _LOCAL_MOST = 64
-_DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?+\.){1,8}+(?<=\.)", re.ASCII)
-_AT = re.compile(r"@((?:[^\W_][\w-]{0,62}+\.){1,8}[^\W\d_]{2,24}|(?:[^\W_][\w-]{0,62}+\.){1,8}xn--[a-z0-9-]{2,59})(?![\w-])")
+_AT = re.compile(
+    r"@((?:[^\W_][\w-]{0,62}+\.){1,8}[^\W\d_]{2,24}|(?:[^\W_][\w-]{0,62}+\.){1,8}xn--[a-z0-9-]{2,59})(?![\w-])"
+)
 _LOCAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+/=?^_`{|}~-")
 _NOBODY = frozenset({"git", "noreply", "no-reply", "donotreply", "do-not-reply", "hg", "svn"})
 _IPV4 = re.compile(r"(?<![\w.])(?<!v )(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
@@ -24,7 +25,10 @@ _VERSION = re.compile(r"(?:version|release|build|firmware|\bv|\bver)\W{0,3}$", r
 
 def find(text: str) -> list[Finding]:
     """Contact details in folded text."""
-    return [*_emails(text), *phones.find(text), *_addresses(text), *streets.find(text)]
+    found = _emails(text) if "@" in text else []
+    if re.search(r"\d", text):
+        found += [*phones.find(text), *_addresses(text)]
+    return [*found, *streets.find(text)]
 
 
 def _found(label: str, start: int, end: int, score: float) -> Finding:
@@ -57,9 +61,7 @@ def _addresses(text: str) -> list[Finding]:
         near = text[max(0, match.start() - 12) : match.start()]
         if _public(octets) and not _VERSION.search(near):
             found.append(_found("IP address", *match.span(), 0.9))
-    for match in _IPV6.finditer(text):
-        if _is_ipv6(match[0]):
-            found.append(_found("IP address", *match.span(), 0.9))
+    found += [_found("IP address", *match.span(), 0.9) for match in _IPV6.finditer(text) if _is_ipv6(match[0])]
     return found
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from holdfast.core.policy.detectors import phrases
-from holdfast.core.policy.detectors.guards import UUID, is_code, is_placeholder, is_random
+from holdfast.core.policy.detectors.guards import UUID, is_code, is_placeholder, is_random, mentions
 from holdfast.core.policy.detectors.key_formats import KEY, NAMES, REST, RUN
 from holdfast.model.policy import Finding, Sensitive
 
@@ -27,21 +27,27 @@ _USERINFO = re.compile(
     r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}+://[^\s:/@\"'<>\[\]]{0,100}+:([^\s/@\"'<>\[\]]{3,200}+)@[A-Za-z0-9\[]"
 )
 _HEADER = re.compile(
-    r"\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:(?:bearer|token|basic|apikey|key)\s{1,3})?([A-Za-z0-9+/=_.~:-]{12,2000}+)"
+    r"\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:(?:bearer|token|basic|apikey"
+    r"|key)\s{1,3})?([A-Za-z0-9+/=_.~:-]{12,2000}+)"
     r"|\bbearer\s{1,3}([A-Za-z0-9+/=_.~-]{20,2000}+)"
     r"|(?:^|\s)(?:curl|wget|http)\b[^\n]{0,200}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,60}:([^\s\"'@]{4,100}+)",
     re.IGNORECASE,
 )
 _NAMED = re.compile(
     r"(?:(?:api|access|secret|private|auth|client|signing|encryption|master|session|refresh|webhook|app|account"
-    r"|shared[ _-]?access|deploy|service|bot|admin|jwt|hmac|license|subscription|storage|rest)[ _-]?(?:key|token|secret)"
+    r"|shared[ _-]?access|deploy|service|bot|admin|jwt|hmac|license|subscription|storage|rest)[ _-]?(?:key|token"
+    r"|secret)"
     r"|apikey|(?<![A-Za-z])(?:secret|token|credentials?|bearer|sig)|secret[ _-]?access[ _-]?key"
-    r"|clave (?:de )?api|cl[ée] api|api[ -]?schl[üu]ssel|chave (?:de )?api|chiave api)(?:[ _-]?(?:value|base64|hex|string))?(?![a-z])"
+    r"|clave (?:de )?api|cl[ée] api|api[ -]?schl[üu]ssel|chave (?:de )?api|chiave api)(?:[ _-]?(?:value|base64|hex"
+    r"|string))?(?![a-z])"
     r"[\"'`*\]]{0,3}\s{0,4}(?:=>|:=|->|==?|:|\bis\b(?:\s{0,2}:)?|\bes\b|\best\b|\bist\b|\bè\b|\bé\b)?\s{0,4}"
     r"[\"'`*(]{0,3}([A-Za-z0-9+/=_.~-]{12,500}+)(?![(\[])",
     re.IGNORECASE,
 )
-_NOT_SECRET = re.compile(r"(?:public|publishable|primary|foreign|partition|sort|cache|idempotency|page|next|id)[ _-]?$", re.I)
+_NAMED_BY = ("key", "token", "secret", "credential", "bearer", "sig", "schl", "api", "chiave", "chave")
+_NOT_SECRET = re.compile(
+    r"(?:public|publishable|primary|foreign|partition|sort|cache|idempotency|page|next|id)[ _-]?$", re.IGNORECASE
+)
 
 
 def find(text: str) -> list[Finding]:
@@ -118,6 +124,8 @@ def _addresses(text: str) -> list[Finding]:
 
 def _headers(text: str) -> list[Finding]:
     found: list[Finding] = []
+    if not mentions(text, ("bearer", "authorization", "curl", "wget", "http")):
+        return found
     for match in _HEADER.finditer(text):
         group = match.lastindex or 1
         value = match[group]
@@ -130,6 +138,8 @@ def _headers(text: str) -> list[Finding]:
 def _named(text: str) -> list[Finding]:
     """Random values that a word for a key or a secret is set to."""
     found: list[Finding] = []
+    if not mentions(text, _NAMED_BY):
+        return found
     for match in _NAMED.finditer(text):
         value = match[1].rstrip(".:-~")
         if _NOT_SECRET.search(text[max(0, match.start() - 14) : match.start()]):

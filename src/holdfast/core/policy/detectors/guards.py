@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 _PLACEHOLDER = re.compile(
     r"your|example|placeholder|change.?me|dummy|sample|redacted|insert|replace|todo|fixme|goes.?here|not.?set"
@@ -18,6 +19,17 @@ _WORD = re.compile(r"[a-z]{2,14}|[A-Z][a-z]{1,14}|[A-Z]{2,10}|\d{1,4}")
 _KEYWORDS = re.compile(r"pass|pwd|secret|token|key|auth|cred|env|param|input|value|config|field", re.IGNORECASE)
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _PARTS = re.compile(r"[-_./:=+~]")
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a list that is written as text."""
+    return frozenset(text.split())
+
+
+def mentions(text: str, words: Iterable[str]) -> bool:
+    """Whether a text holds one of those pieces of words, in any case: a quick look before a slow one."""
+    lower = text.lower()
+    return any(word in lower for word in words)
 
 
 def is_placeholder(value: str) -> bool:

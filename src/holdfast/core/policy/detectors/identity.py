@@ -24,17 +24,21 @@ class _Scheme:
 
     Attributes:
         near: Words of which one must stand near it, or None where it stands alone.
+        gate: The beginnings of those words, for a quick look.
     """
 
     label: str
     shape: re.Pattern[str]
     check: Callable[[str], bool]
     near: re.Pattern[str] | None
+    gate: tuple[str, ...] = ()
 
 
 def _scheme(label: str, shape: str, check: Callable[[str], bool], near: str | None = None) -> _Scheme:
     words = re.compile(rf"(?<![A-Za-z])(?:{near})(?![A-Za-z])", re.IGNORECASE) if near else None
-    return _Scheme(label, re.compile(rf"(?<![\w.-])(?:{shape})(?![\w-])(?!\.\d)", re.IGNORECASE), check, words)
+    gate = tuple(re.split(r"[^\w ]", word)[0] for word in near.split("|")) if near else ()
+    shaped = re.compile(rf"(?<![\w.-])(?:{shape})(?![\w-])(?!\.\d)", re.IGNORECASE)
+    return _Scheme(label, shaped, check, words, gate)
 
 
 _SSN_WORDS = r"ssn|social[ -]?security(?: number| no\.?| #)?|soc sec|itin|tax(?:payer)? (?:id|number|no\.?)"
@@ -68,7 +72,8 @@ _SCHEMES: tuple[_Scheme, ...] = (
     _scheme("Portuguese NIF", r"\d{3} ?\d{3} ?\d{3}", ids.nif_pt, r"nif|contribuinte|número fiscal"),
     _scheme("Swedish personnummer", r"(?:\d{2})?\d{6}[-+]\d{4}", ids.personnummer),
     _scheme("Finnish identity code", r"\d{6}[-+A-FU-Y]\d{3}[0-9A-Y]", ids.hetu),
-    _scheme("Canadian social insurance number", r"\d{3}([ -]?)\d{3}\1\d{3}", ids.sin, r"sin|social insurance(?: number)?"),
+    _scheme("Canadian social insurance number", r"\d{3}([ -]?)\d{3}\1\d{3}", ids.sin, r"sin"
+        r"|social insurance(?: number)?"),
     _scheme("Australian tax file number", r"\d{3} ?\d{3} ?\d{3}", ids.tfn, r"tfn|tax file(?: number)?"),
     _scheme("Chinese resident number", r"[1-9]\d{16}[\dX]", ids.resident_id),
     _scheme("South African identity number", r"\d{13}", ids.rsa_id, r"id(?:entity)?(?: number| no\.?)|rsa id"),
@@ -78,7 +83,8 @@ _SCHEMES: tuple[_Scheme, ...] = (
         "passport number",
         r"(?=[A-Z]{0,3}\d)[A-Z]{0,3}\d{6,9}[A-Z]?|[A-Z]\d{2}[A-Z]{2}\d{4}",
         ids.always,
-        r"passport(?: (?:number|no\.?|#|is))?|passeport|pasaporte|reisepass(?:nummer)?|passaporto|passaporte|paspoort",
+        r"passport(?: (?:number|no\.?|#|is))?|passeport|pasaporte|reisepass(?:nummer)?|passaporto|passaporte"
+        r"|paspoort",
     ),
     _scheme(
         "driving licence number",
@@ -97,8 +103,12 @@ def find(text: str) -> list[Finding]:
     if not re.search(r"\d", text):
         return []
     found: list[Finding] = []
+    lower = text.lower()
     for scheme in _SCHEMES:
-        found += _worded(text, scheme) if scheme.near else _alone(text, scheme)
+        if not scheme.near:
+            found += _alone(text, scheme)
+        elif any(word in lower for word in scheme.gate):
+            found += _worded(text, scheme)
     return found
 
 

@@ -56,6 +56,8 @@ _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
     (63, 63, frozenset(range(12, 20))),  # Maestro
     (67, 67, frozenset(range(12, 20))),
 )
+_INDUSTRIES = "3456"
+"""Leading digits of travel, banking and merchandising (ISO/IEC 7812-1): beside a word for a card they are enough."""
 _ALONE = frozenset({14, 15, 16})
 """Lengths that count without a word for a card near them."""
 
@@ -64,12 +66,26 @@ _IBAN_LENGTHS = {
     country: int(length)
     for length, countries in (
         pair.split(":")
-        for pair in (
-            "15:NO 16:BE 18:DK,FK,FO,FI,GL,NL,SD 19:MK,SI 20:AT,BA,EE,KZ,LT,LU,MN,XK 21:CH,HR,LI,LV "
-            "22:BG,BH,CR,DE,GB,GE,IE,ME,RS,VA 23:AE,GI,IL,IQ,OM,SO,TL 24:AD,CZ,ES,MD,PK,RO,SA,SE,SK,TN,VG "
-            "25:LY,PT,ST 26:IS,TR 27:BI,DJ,FR,GR,IT,MC,MR,SM 28:AL,AZ,BY,CY,DO,GT,HN,HU,LB,NI,PL,SV "
-            "29:BR,EG,PS,QA,UA 30:JO,KW,MU,YE 31:MT,SC 32:LC 33:RU"
-        ).split()
+        for pair in [
+            "15:NO",
+            "16:BE",
+            "18:DK,FK,FO,FI,GL,NL,SD",
+            "19:MK,SI",
+            "20:AT,BA,EE,KZ,LT,LU,MN,XK",
+            "21:CH,HR,LI,LV",
+            "22:BG,BH,CR,DE,GB,GE,IE,ME,RS,VA",
+            "23:AE,GI,IL,IQ,OM,SO,TL",
+            "24:AD,CZ,ES,MD,PK,RO,SA,SE,SK,TN,VG",
+            "25:LY,PT,ST",
+            "26:IS,TR",
+            "27:BI,DJ,FR,GR,IT,MC,MR,SM",
+            "28:AL,AZ,BY,CY,DO,GT,HN,HU,LB,NI,PL,SV",
+            "29:BR,EG,PS,QA,UA",
+            "30:JO,KW,MU,YE",
+            "31:MT,SC",
+            "32:LC",
+            "33:RU",
+        ]
     )
     for country in countries.split(",")
 }
@@ -77,6 +93,8 @@ _IBAN_LENGTHS = {
 
 def find(text: str) -> list[Finding]:
     """Card numbers, security codes and IBANs in folded text."""
+    if not re.search(r"\d{2}", text):
+        return []
     return [*_cards(text), *_codes(text), *_ibans(text)]
 
 
@@ -101,10 +119,10 @@ def _cards(text: str) -> list[Finding]:
     found: list[Finding] = []
     for match in _CARD.finditer(text):
         digits = re.sub(r"\D", "", match[0])
-        if len(set(digits)) < 3 or not _issued(digits) or not luhn(digits):
+        if len(set(digits)) < 3 or not luhn(digits):
             continue
-        named = _near_card_word(text, match.start(), match.end())
-        if named or len(digits) in _ALONE:
+        named = digits[0] in _INDUSTRIES and _near_card_word(text, match.start(), match.end())
+        if named or (len(digits) in _ALONE and _issued(digits)):
             found.append(Finding(Sensitive.PAYMENT, "card number", *match.span(), 1.0 if named else 0.9))
     return found
 

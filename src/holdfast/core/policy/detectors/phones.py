@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from holdfast.core.policy.detectors.guards import words_of
 from holdfast.model.policy import Finding, Sensitive
 
 _CANDIDATE = re.compile(
@@ -18,9 +19,12 @@ _CANDIDATE = re.compile(
     re.IGNORECASE,
 )
 _BEFORE = re.compile(
-    r"(?<![A-Za-z])(?:(?:tele)?phones?|tel(?:efono?|éfono|efoon|efone)?|téléphone|mobiles?|cell(?:phone|ulare?)?|fax|desk|direct"
-    r"|handy|m[óo]vil|portable|celular|telemóvel|kontakt|call(?: (?:me|us|him|her|them))?|text(?: me)?|dial|ring|reach(?: me)?"
-    r"|sms|whats ?app|signal|contact|answering|messages?|hotline|number|телефон|电话|電話|手机|office|home|work|landline)"
+    r"(?<![A-Za-z])(?:(?:tele)?phones?|tel(?:efono?|éfono|efoon|efone)?|téléphone|mobiles?|cell(?:phone|ulare?)?"
+    r"|fax|desk|direct"
+    r"|handy|m[óo]vil|portable|celular|telemóvel|kontakt|call(?: (?:me|us|him|her|them))?|text(?: me)?|dial|ring"
+    r"|reach(?: me)?"
+    r"|sms|whats ?app|signal|contact|answering|messages?|hotline|(?:my|his|her|their|your|new|our) number|телефон"
+    r"|电话|電話|手机|office|home|work|landline)"
     r"(?![A-Za-z])\W{0,6}(?:\w{1,12}\W{1,3}){0,5}?$",
     re.IGNORECASE,
 )
@@ -29,19 +33,22 @@ _AFTER = re.compile(
 )
 _DATE = re.compile(
     r"(?:19|20)\d{2}[-/. ](?:0?[1-9]|1[0-2])[-/. ](?:0?[1-9]|[12]\d|3[01])(?![0-9]).{0,20}"
-    r"|(?:0?[1-9]|[12]\d|3[01])[-/. ](?:0?[1-9]|[12]\d|3[01])[-/. ](?:19|20)?\d{2}|(?:19|20)\d{2} ?[-/] ?(?:19|20)\d{2}"
+    r"|(?:0?[1-9]|[12]\d|3[01])[-/. ](?:0?[1-9]|[12]\d|3[01])[-/. ](?:19|20)?\d{2}|(?:19|20)\d{2} ?[-/] ?(?:19"
+    r"|20)\d{2}"
 )
 _NANP = re.compile(r"(?:\(?1\)?[-. ])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-. ])\d{3}[-. ]\d{4}")
 _NOT_PHONE = re.compile(
-    r"(?:order|invoice|account|acct|card|ticket|case|ref(?:erence)?|tracking|serial|model|isbn|issn|version|licen[sc]e|policy"
-    r"|zip|postal|security|ssn|passport|id|sku|part|claim|routing|iban|\bpo|fiscal|year|price|\$|€|£)\W{0,4}(?:number|no\.?|num|#|is|was)?"
+    r"(?:order|invoice|account|acct|card|ticket|case|ref(?:erence)?|tracking|serial|model|isbn|issn|version"
+    r"|licen[sc]e|policy"
+    r"|zip|postal|security|ssn|passport|id|sku|part|claim|routing|iban|\bpo|fiscal|year|price|\$|€"
+    r"|£)\W{0,4}(?:number|no\.?|num|#|is|was)?"
     r"[\s:#.]{0,4}$",
     re.IGNORECASE,
 )
 _NEAR = 48
-_CODES_1_2 = frozenset(
+_CODES_1_2 = words_of(
     "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 "
-    "91 92 93 94 95 98".split()  # noqa: SIM905
+    "91 92 93 94 95 98"
 )
 _CODES_3 = ("21", "22", "23", "24", "25", "26", "29", "35", "37", "38", "42", "50", "59", "67", "68", "69", "80", "85", "87", "88", "96", "97", "99")  # fmt: skip
 """First two digits of the assigned codes with three."""
@@ -67,7 +74,12 @@ def _score(text: str, match: re.Match[str]) -> float:
     number = re.split(r"\s?[xXeE]", match[0], maxsplit=1)[0].strip()
     digits = re.sub(r"\D", "", number)
     bare = number.strip("()")
-    if _DATE.fullmatch(bare) or len(set(digits)) < 2 or not 6 <= len(digits) <= 17:
+    if (
+        _DATE.fullmatch(bare)
+        or re.fullmatch(r"\d{3}-\d{2}-\d{4}", bare)
+        or len(set(digits)) < 2
+        or not 6 <= len(digits) <= 17
+    ):
         return 0.0
     near = text[max(0, match.start() - _NEAR) : match.start()]
     if _NOT_PHONE.search(near):

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 
-from holdfast.core.policy.detectors.guards import is_code, is_placeholder
+from holdfast.core.policy.detectors.guards import is_code, is_placeholder, mentions, words_of
 from holdfast.model.policy import Finding, Sensitive
 
 _NEAR = 30
 """How far before the word a "my" may stand."""
-STAND_INS = frozenset(
+STAND_INS = words_of(
     "password passwd pass passwort contraseña clave senha secret user username token none null nil true false str "
-    "string bytes int bool any optional undefined empty required optional hidden unknown".split()  # noqa: SIM905
+    "string bytes int bool any optional undefined empty required optional hidden unknown"
 )
 """What documentation and code write where a password goes."""
 
@@ -27,14 +27,22 @@ _WORD = re.compile(
     r"(?![a-rt-zA-Z])",
     re.IGNORECASE,
 )
-_OWN = re.compile(r"(?:\b(?:my|our|his|her|their|mi|mon|meine?|mia|minha|mijn|moje|mitt|мой)\b|我的|私の)", re.IGNORECASE)
+_PASSWORD = (
+    *("pass", "pwd", "kennwort", "contrase", "clave", "mot de", "senha", "palavra", "parola", "wachtwoord", "hasło"),
+    *("lösenord", "adgang", "пароль", "密", "パス", "şifre", "비밀"),
+)
+_CODED = ("pin", "sim", "code", "otp", "código", "geheimzahl", "acceso", "verificación")
+_OWN = re.compile(
+    r"(?:\b(?:my|our|his|her|their|mi|mon|meine?|mia|minha|mijn|moje|mitt|мой)\b|我的|私の)", re.IGNORECASE
+)
 _FOR = re.compile(
     r"(?:\s{1,2}(?:for|to|of|at|on|in|para|für|pour|de|del|per|do|da|voor|till|для)(?:\s{1,2}[\w.@'/-]{1,30}+){1,4}?)"
     r"(?=\s{0,2}(?:[:=]|\s(?:is|was|es|est|ist|lautet|è|é|jest|är|er)\s))",
     re.IGNORECASE,
 )
 _LINK = re.compile(
-    r"[\"'`*\])]{0,3}\s{0,4}(?:(?P<sign>=>|:=|->|={1,2}|:)|(?P<verb>is|was|are|set to|changed to|es|est|ist|lautet|è|é|jest|to"
+    r"[\"'`*\])]{0,3}\s{0,4}(?:(?P<sign>=>|:=|->|={1,2}|:)|(?P<verb>is|was|are|set to|changed to|es|est|ist|lautet"
+    r"|è|é|jest|to"
     r"|är|er|это|是|は|为|為|은|는)(?![A-Za-z])\s{0,2}[:=]?|(?P<dash>-(?=\s)|\s?\|))\s{0,4}",
     re.IGNORECASE,
 )
@@ -43,16 +51,21 @@ _QUOTED = re.compile(r"([\"'`])([^\"'`\n]{3,200}+)\1")
 _BARE = re.compile(r"[^\s\"'`,;<>()\[\]{}。，、」]{3,200}+")
 _CODE = re.compile(
     r"(?<![A-Za-z])(?:(?P<pin>pin|sim)(?:[ -]?(?:code|number|nummer|no\.?))?"
-    r"|(?:door|gate|alarm|entry|lock|safe|garage|access|security|verification|one[- ]time|unlock|pass|login|auth|backup|recovery"
+    r"|(?:door|gate|alarm|entry|lock|safe|garage|access|security|verification|one[- ]time|unlock|pass|login|auth"
+    r"|backup|recovery"
     r"|2fa|mfa|otp|sms|bestätigungs|código de)[ -]?(?:code|verificación|acceso)|otp"
     r"|código pin|geheimzahl|code confidentiel|código de seguridad)(?![A-Za-z])"
     r"(?:\s{1,2}(?:for|to|of|at|on|in|für|para|pour)(?:\s{1,2}[\w.@'-]{1,20}+){1,4}?)?"
-    r"\s{0,3}(?:[:=#]|(?:is|was|es|est|ist|lautet|è|é)(?![A-Za-z]):?)\s{0,3}[\"'`]?#?(\d{3,4}[ -]\d{3,4}|\d{3,10}+)(?![\w%])(?!\.\d)",
+    r"\s{0,3}(?:[:=#]|(?:is|was|es|est|ist|lautet|è|é)(?![A-Za-z]):?)\s{0,3}[\"'`]?#?(\d{3,4}[ -]\d{3,4}"
+    r"|\d{3,10}+)(?![\w%])(?!\.\d)",
     re.IGNORECASE,
 )
-_COUNTED = re.compile(r"\s{1,2}(?:-\s)?(?:char|digit|letter|symbol|byte|bit|day|hour|minute|month|year|time|attempt|word|zeichen)", re.I)
-_TALK = frozenset(
-    """a about above accepted active added again all allowed already also always an and another asked at automatically
+_COUNTED = re.compile(
+    r"\s{1,2}(?:-\s)?(?:char|digit|letter|symbol|byte|bit|day|hour|minute|month|year|time|attempt|word"
+    r"|zeichen)",
+    re.IGNORECASE,
+)
+_TALK = words_of("""a about above accepted active added again all allowed already also always an and another asked at automatically
     available bad based been before being below better between both broken but by can cannot case-sensitive changed
     checked checking coming compromised correct created current default definitely different difficult done due easy
     either encrypted enforced enough entered even exactly expired fine first for forgotten from generated getting going
@@ -65,22 +78,21 @@ _TALK = frozenset(
     they this those to too tricky true two typed unchanged unique unsafe up updated used useless usually valid very
     visible was weak what when where which who why with without working wrong yes yet you your manager managers field
     prompt reset policy string str text unknown none required protected incorrecta correcta falsch richtig incorrect
-    oublié vergessen fehlt segura débil larga corta""".split()
-)
+    oublié vergessen fehlt segura débil larga corta""")
 
 
 def find(text: str) -> list[Finding]:
     """Passwords and codes told in words, in folded text."""
     found: list[Finding] = []
-    for match in _WORD.finditer(text):
+    for match in _WORD.finditer(text) if mentions(text, _PASSWORD) else ():
         after = _FOR.match(text, match.end())
         link = _LINK.match(text, after.end() if after else match.end())
         if link:
             own = _OWN.search(text, max(0, match.start() - _NEAR), match.start())
             found += _value(text, link.end(), verbal=not link["sign"], own=own is not None)
-    for match in _FLAG.finditer(text):
+    for match in _FLAG.finditer(text) if "--" in text else ():
         found += _value(text, match.end(), verbal=False, own=False)
-    for match in _CODE.finditer(text):
+    for match in _CODE.finditer(text) if mentions(text, _CODED) else ():
         label = "PIN" if match["pin"] else "access code"
         if len(match[2]) <= 8:
             found.append(Finding(Sensitive.CREDENTIAL, label, *match.span(2), 0.8))
@@ -121,4 +133,8 @@ def _refused(value: str) -> bool:
 
 def _has_signs(value: str) -> bool:
     """Digits or signs among letters: what people put in passwords and not in words."""
-    return bool(re.search(r"\d|[!@#$%^&*+=~?§€£]", value)) and not re.fullmatch(r"https?:.{0,200}|[\w-]{1,40}'s", value)
+    return bool(re.search(r"\d|[!@#$%^&*+=~?§€£]", value)) and not re.fullmatch(
+        r"https?:.{0,200}"
+        r"|[\w-]{1,40}'s",
+        value,
+    )

@@ -1,0 +1,60 @@
+"""Random contents and records, for the tests of everything that writes and reads them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from hypothesis import strategies as st
+
+from holdfast.core.border import check_label
+from holdfast.errors import InvalidInput
+from holdfast.model.ids import id_text
+from holdfast.model.records import CATEGORIES, TRUST_OF_ORIGIN, Content, Kind, Origin, Record, Role, Trust
+from holdfast.model.times import EARLIEST_MS, LATEST_MS
+
+
+def is_label(text: str) -> bool:
+    try:
+        check_label(text, "label")
+    except InvalidInput:
+        return False
+    return True
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=80).filter(str.strip)
+labels = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(is_label)
+ids = st.binary(min_size=16, max_size=16).map(id_text)
+units = st.floats(0, 1)
+scalars = st.one_of(
+    texts, st.integers(-(2**63) + 1, 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False), st.booleans()
+)
+moments = st.integers(EARLIEST_MS, LATEST_MS - 1)
+
+
+def some(strategy: st.SearchStrategy) -> st.SearchStrategy:
+    return st.one_of(st.none(), strategy)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> Content:
+    start, origin = draw(moments), draw(st.sampled_from(Origin))
+    return Content(
+        kind=draw(st.sampled_from(Kind)), text=draw(texts), valid_from=start,
+        valid_to=draw(some(st.integers(start + 1, LATEST_MS))), role=draw(st.sampled_from(Role)),
+        author=draw(some(labels)), session=draw(some(labels)), caption=draw(some(texts)), subject=draw(some(labels)),
+        predicate=draw(some(labels)), object=draw(some(labels)), category=draw(some(st.sampled_from(CATEGORIES))),
+        tags=draw(st.lists(labels, max_size=3, unique=True).map(tuple)),
+        attributes=draw(st.dictionaries(labels, scalars, max_size=3)), source=draw(some(labels)),
+        sources=draw(st.lists(ids, max_size=2, unique=True).map(tuple)), origin=origin,
+        trust=draw(st.sampled_from([trust for trust in Trust if trust <= TRUST_OF_ORIGIN[origin]])),
+        actor=draw(labels), confidence=draw(units), importance=draw(units), arguments=draw(some(labels)),
+    )  # fmt: skip
+
+
+@st.composite
+def records(draw: st.DrawFn) -> Record:
+    content = draw(contents())
+    return Record(
+        **{field.name: getattr(content, field.name) for field in fields(Content)},
+        id=draw(ids), version=draw(st.integers(1, 99)), recorded_at=draw(moments), superseded_by=draw(some(ids)),
+    )  # fmt: skip
