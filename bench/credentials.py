@@ -19,10 +19,7 @@ _LOWER, _UPPER, _DIGITS = string.ascii_lowercase, string.ascii_uppercase, string
 _B62 = _LOWER + _UPPER + _DIGITS
 _WEB = _B62 + "-_"
 _HEX = "0123456789abcdef"
-_WORDS = (
-    "river amber falcon cedar winter copper meadow violet harbor lantern pepper saddle marble orchid thunder velvet maple "
-    "canyon ember willow"
-).split()
+_WORDS = ["river", "amber", "falcon", "cedar", "winter", "copper", "meadow", "violet", "harbor", "lantern", "pepper", "saddle", "marble", "orchid", "thunder", "velvet", "maple", "canyon", "ember", "willow"]
 _HOSTS = "db.internal mail.corp.test 10.2.3.4 cache.local queue.example.org".split()  # noqa: SIM905
 
 
@@ -165,8 +162,12 @@ def _structured(draw: _Draw) -> Iterator[Sample]:
 
     header, claims = part({"alg": "HS256", "typ": "JWT"}), part({"sub": draw.code(8), "name": draw.one(_WORDS)})
     token = f"{header}.{claims}.{draw.text(43, _WEB)}"
-    yield Sample("JSON web token", draw.one(("Authorization: Bearer {}", "the session is {} until noon")).format(token), token)
-    kind = draw.one(("RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "EC PRIVATE KEY", "PGP PRIVATE KEY BLOCK"))
+    yield Sample(
+        "JSON web token", draw.one(("Authorization: Bearer {}", "the session is {} until noon")).format(token), token
+    )
+    kind = draw.one(
+        ("RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "EC PRIVATE KEY", "PGP PRIVATE KEY BLOCK")
+    )
     body = "\n".join(draw.text(64, _B62 + "+/") for _ in range(6))
     pem = f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----"
     yield Sample("private key", draw.one(("{}", "server.key:\n{}\n", "paste this:\n{}")).format(pem), pem)
@@ -174,12 +175,21 @@ def _structured(draw: _Draw) -> Iterator[Sample]:
     scheme = draw.one(("postgresql", "mysql", "mongodb+srv", "redis", "amqp", "https", "ftp"))
     yield Sample("address with a password", f"connect to {scheme}://app:{password}@{host}:5432/main", password)
     pin = draw.code(draw.random.choice((4, 6)))
-    yield Sample("PIN or code", draw.one(("My PIN is {}.", "PIN: {}", "The door code is {}", "Verification code: {}")).format(pin), pin)
-    value, name = draw.text(draw.random.choice((32, 40, 64))), draw.one(("API_KEY", "client_secret", "accessToken", "api key"))
+    yield Sample(
+        "PIN or code",
+        draw.one(("My PIN is {}.", "PIN: {}", "The door code is {}", "Verification code: {}")).format(pin),
+        pin,
+    )
+    value, name = (
+        draw.text(draw.random.choice((32, 40, 64))),
+        draw.one(("API_KEY", "client_secret", "accessToken", "api key")),
+    )
     link = draw.one(("=", ": ", " = ", '": "'))
     yield Sample("named random value", f"{name}{link}{value}", value)
     value = draw.text(32, _HEX)
-    yield Sample("named random value", draw.one(("my api key is {}", "X-Api-Key: {}", 'secret_key = "{}"')).format(value), value)
+    yield Sample(
+        "named random value", draw.one(("my api key is {}", "X-Api-Key: {}", 'secret_key = "{}"')).format(value), value
+    )
     basic = base64.b64encode(f"ada:{draw.password()}".encode()).decode()
     yield Sample("authorization header", f"Authorization: Basic {basic}", basic)
 
@@ -271,19 +281,41 @@ def false_samples(seed: int = 7, each: int = 20) -> Iterator[Sample]:
         digest = hashlib.sha256(f"{seed} {number}".encode()).hexdigest()
         name = str(uuid.UUID(int=draw.random.getrandbits(128), version=4))
         image = base64.b64encode(draw.random.randbytes(180)).decode()
-        yield Sample("git hash", draw.one(("commit {}", "fixed in {}", "HEAD is now at {} Tidy up")).format(digest[:40]), None)
+        yield Sample(
+            "git hash", draw.one(("commit {}", "fixed in {}", "HEAD is now at {} Tidy up")).format(digest[:40]), None
+        )
         yield Sample("git hash", f"https://github.com/acme/shop/commit/{digest[:40]}", None)
-        yield Sample("digest", draw.one(("sha256:{}", "sha256sum: {}  file.iso", "etag: {}", "checksum {}")).format(digest), None)
+        yield Sample(
+            "digest", draw.one(("sha256:{}", "sha256sum: {}  file.iso", "etag: {}", "checksum {}")).format(digest), None
+        )
         yield Sample("digest", f'integrity="sha512-{image[:86]}=="', None)
-        yield Sample("UUID", draw.one(("order {} was shipped", "request id: {}", "user_id={}", '"id": "{}"')).format(name), None)
+        yield Sample(
+            "UUID", draw.one(("order {} was shipped", "request id: {}", "user_id={}", '"id": "{}"')).format(name), None
+        )
         yield Sample("UUID", f"https://app.test/projects/{name}/tasks/{draw.code(6)}", None)
         yield Sample("image", f'<img src="data:image/png;base64,{image}">', None)
         yield Sample("image", f"![chart](data:image/jpeg;base64,{image})", None)
-        yield Sample("product", f"Model {draw.text(3, _UPPER)}-{draw.code(5)}-{draw.text(2, _UPPER)}, serial {draw.text(12, _UPPER + _DIGITS)}", None)
+        yield Sample(
+            "product",
+            f"Model {draw.text(3, _UPPER)}-{draw.code(5)}-{draw.text(2, _UPPER)}, serial {draw.text(12, _UPPER + _DIGITS)}",
+            None,
+        )
         yield Sample("product", f"Tracking number 1Z{draw.text(16, _UPPER + _DIGITS)} arrives on Monday", None)
-        yield Sample("address", f"https://shop.test/p/{draw.one(_WORDS)}-{draw.one(_WORDS)}-{draw.code(8)}?ref={draw.one(_WORDS)}_{draw.code(4)}", None)
+        yield Sample(
+            "address",
+            f"https://shop.test/p/{draw.one(_WORDS)}-{draw.one(_WORDS)}-{draw.code(8)}?ref={draw.one(_WORDS)}_{draw.code(4)}",
+            None,
+        )
         yield Sample("address", f"https://cdn.test/static/js/main.{digest[:8]}.chunk.js", None)
-        yield Sample("file", f"/var/log/{draw.one(_WORDS)}/{draw.one(_WORDS)}-2024-05-{draw.random.randint(10, 28)}.log.gz", None)
-        yield Sample("identifier", f"session chat-{draw.code(4)} of {draw.one(_WORDS)}_{draw.one(_WORDS)}_{draw.code(3)}", None)
+        yield Sample(
+            "file", f"/var/log/{draw.one(_WORDS)}/{draw.one(_WORDS)}-2024-05-{draw.random.randint(10, 28)}.log.gz", None
+        )
+        yield Sample(
+            "identifier", f"session chat-{draw.code(4)} of {draw.one(_WORDS)}_{draw.one(_WORDS)}_{draw.code(3)}", None
+        )
         yield Sample("identifier", f"trace {digest[:32]} span {digest[40:56]}", None)
-        yield Sample("number", f"The batch has {draw.code(6)} rows, PIN code {draw.one(_WORDS)} street, version {draw.code(1)}.{draw.code(2)}.{draw.code(1)}", None)
+        yield Sample(
+            "number",
+            f"The batch has {draw.code(6)} rows, PIN code {draw.one(_WORDS)} street, version {draw.code(1)}.{draw.code(2)}.{draw.code(1)}",
+            None,
+        )

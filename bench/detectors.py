@@ -32,7 +32,7 @@ from typing import Any
 from bench.credentials import Sample, false_samples, true_samples
 from holdfast.core.policy.judge import judge
 from holdfast.core.policy.scan import scan
-from holdfast.model.policy import Finding, Policy, Sensitive, Verdict
+from holdfast.model.policy import Policy, Sensitive, Verdict
 from holdfast.model.records import Origin
 
 PII, INJECTION = "pii-dev.jsonl", "injection-dev.jsonl"
@@ -95,9 +95,7 @@ class Count:
 
     def plus(self, other: Count) -> Count:
         """The two together."""
-        return Count(
-            self.there + other.there, self.met + other.met, self.found + other.found, self.right + other.right
-        )
+        return Count(self.there + other.there, self.met + other.met, self.found + other.found, self.right + other.right)
 
 
 Span = tuple[int, int]
@@ -221,7 +219,9 @@ def report_injection(path: Path, show: Callable[[str], None] | None) -> list[str
     refused = sum(judge(text, origin=Origin.USER, policy=policy).verdict is Verdict.REFUSED for text in harmless)
     changed = sum(judge(text, origin=Origin.USER, policy=policy).text != text for text in harmless)
     apart = [text for text in harmless if quarantined(text, policy)]
-    print(f"\n{path.name}: of {len(harmless)} harmless prompts {refused} refused and {changed} changed as a user's (bound 0)")
+    print(
+        f"\n{path.name}: of {len(harmless)} harmless prompts {refused} refused and {changed} changed as a user's (bound 0)"
+    )
     print(f"{len(apart)} of them quarantined if they came from a document")
     families: dict[str, list[bool]] = {}
     for one in texts:
@@ -252,7 +252,9 @@ def report_time(texts: Sequence[str]) -> None:
             judge(text, origin=origin, policy=policy)
         took = (time.perf_counter() - start) / max(1, len(texts))
         length = sum(map(len, texts)) / max(1, len(texts))
-        print(f"a judgement as {origin.name.lower()}: {took * 1e6:.0f} us (mean of {len(texts)} texts of {length:.0f} characters)")
+        print(
+            f"a judgement as {origin.name.lower()}: {took * 1e6:.0f} us (mean of {len(texts)} texts of {length:.0f} characters)"
+        )
 
 
 def data_folder(stated: str | None) -> Path:

@@ -117,7 +117,9 @@ class SideBySide(RuleBasedStateMachine):
     @rule(
         node=nodes,
         place=places,
-        changes=st.sampled_from(({"importance": 0.9}, {"tags": ("blue",)}, {"caption": "a photo"}, {"sources": ()})),
+        changes=st.sampled_from(
+            ({"importance": 0.9}, {"tags": ("blue",)}, {"caption": "a photo"}, {"caption": None}, {"sources": ()})
+        ),
     )
     def revise(self, node, place, changes):
         command = decide.Revise(self.some(node, place), changes, "owner")

@@ -55,7 +55,7 @@ class Action(StrEnum):
     """What to do with a text in which content of a class was found."""
 
     STORE = "store"
-    """Keep it."""
+    """Keep it; the class is not even looked for."""
     MARK = "mark"
     """Keep it, and name the class among the reasons."""
     REDACT = "redact"

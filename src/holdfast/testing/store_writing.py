@@ -139,6 +139,15 @@ class WholeContract(StoreFixtures):
         assert desk.ledger.rebuild() == desk.read(lambda r: r.digest())
         assert readable(desk) == before
 
+    def test_a_rebuild_keeps_the_vector_of_a_memory_that_once_said_something_else(self, desk: Desk) -> None:
+        record = desk.fact("one")
+        desk.revise(record, caption="a photo")
+        desk.revise(record, caption=None)
+        desk.bind()
+        desk.embed(record)
+        desk.ledger.rebuild()
+        assert desk.read(lambda r: (r.backlog_size(), r.vectors(0).ns.tolist())) == (0, [desk.n(record)])
+
     def test_a_rebuild_that_fails_leaves_everything(self, desk: Desk) -> None:
         desk.fact("one")
         desk.fact("two")

@@ -169,7 +169,6 @@ def forget_half(folder: Path, seed: int) -> tuple[list[str], list[str], object]:
         for place in range(0, len(forgotten), 7):
             receipt = memory.forget(*forgotten[place : place + 7])
         pending = receipt.pending
-        memory._space.store.truncate_log()
         disk = everything_on_disk(folder)
     found = [canaries[record_id] for record_id in forgotten if canaries[record_id].encode() in disk]
     missing = [canaries[record_id] for record_id in kept if canaries[record_id].encode() not in disk]

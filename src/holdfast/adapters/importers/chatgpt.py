@@ -11,7 +11,17 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
-from holdfast.adapters.importers.fields import ROLES, digest, identity, key_of, label, listing, mapping, text_in
+from holdfast.adapters.importers.fields import (
+    ROLES,
+    digest,
+    identity,
+    is_mapping,
+    key_of,
+    label,
+    listing,
+    mapping,
+    text_in,
+)
 from holdfast.adapters.importers.files import files_below, head_of
 from holdfast.adapters.importers.gathering import Gathering, read_documents
 from holdfast.adapters.importers.links import branch_to
@@ -54,9 +64,9 @@ class ChatGPT:
 
 def _take(value: Mapping[str, Any], place: str, gathering: Gathering, zone: tzinfo, seen: set[str]) -> None:
     nodes = value.get("mapping")
-    if not isinstance(nodes, dict):
+    if not is_mapping(nodes):
         raise InvalidField("it has no 'mapping' of messages")
-    tree = {name: mapping(node) for name, node in mapping(nodes).items()}
+    tree = {name: mapping(node) for name, node in nodes.items()}
     title = label(value.get("title"), 80)
     where = f"{place} ({title})" if title else place
     parents = {name: _parent(node) for name, node in tree.items()}
@@ -124,8 +134,8 @@ def _turns(node: Mapping[str, Any], name: str, chat: str, where: str, gathering:
         gathering.leave_out(f"messages by {label(author.get('role'), 40)}, which is no known role")
         return []
     text, named = _text(content, kind, gathering)
-    named += [file for part in listing(mapping(message.get("metadata")).get("attachments"))
-              if (file := label(mapping(part).get("name")))]  # fmt: skip
+    files = [file for part in listing(mapping(message.get("metadata")).get("attachments"))
+             if (file := label(mapping(part).get("name")))]  # fmt: skip
     when, problem = time_of(message.get("create_time"), zone)
     if problem:
         gathering.skip(f"{where}, message {name:.40}", f"{problem}; it got the time of the message before")
@@ -148,7 +158,7 @@ def _turns(node: Mapping[str, Any], name: str, chat: str, where: str, gathering:
         author=named_author,
         text=text,
         when_ms=when,
-        named=named,
+        named=files or named,
         tags=tags,
         attributes=attributes or None,
     )

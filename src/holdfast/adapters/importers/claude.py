@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.adapters.importers.chatgpt import conversation_files
-from holdfast.adapters.importers.fields import ROLES, digest, identity, key_of, label, listing, mapping, text_in
+from holdfast.adapters.importers.fields import (
+    ROLES,
+    digest,
+    identity,
+    is_mapping,
+    key_of,
+    label,
+    listing,
+    mapping,
+    text_in,
+)
 from holdfast.adapters.importers.files import head_of
 from holdfast.adapters.importers.gathering import Gathering, read_documents
 from holdfast.adapters.importers.links import branch_to, circle_in
@@ -70,13 +80,12 @@ def _by_id(messages: list[Any]) -> dict[str, Mapping[str, Any]]:
     """
     found = dict[str, Mapping[str, Any]]()
     for number, one in enumerate(messages, 1):
-        if not isinstance(one, dict):
+        if not is_mapping(one):
             raise InvalidField(f"message {number} is {type(one).__name__}, not a JSON object")
-        message = mapping(one)
-        name = identity(message.get("uuid")) or f"message-{number}"
-        if found.get(name, message) != message:
+        name = identity(one.get("uuid")) or f"message-{number}"
+        if found.get(name, one) != one:
             raise InvalidField(f"two messages have the id {name}")
-        found[name] = message
+        found[name] = one
     return found
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import tzinfo
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from holdfast.errors import InvalidField, InvalidTime
 from holdfast.model import limits
@@ -56,6 +56,16 @@ def parsed(data: bytes) -> Any:
 def mapping(value: object) -> Mapping[str, Any]:
     """The object, or an empty one for anything else."""
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else _EMPTY
+
+
+def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether a JSON value is an object."""
+    return isinstance(value, dict)
+
+
+def one_or_more(value: object) -> list[Any]:
+    """The list, or a list of the one value."""
+    return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
 def listing(value: object) -> list[Any]:

@@ -130,7 +130,7 @@ class _Chats:
             try:
                 messages.append(_message(mapping(row), self._zone))
             except HoldfastError as error:
-                raise InvalidField(f"message {number}: {error}, so nothing of this conversation") from None
+                raise InvalidField(f"message {number}: {error}") from None
         name = identity(first_of(value, *_IDS, *_SESSIONS)) or self._opening(messages)
         session = f"{self._stem}/{name}"
         made = list[Turn]()

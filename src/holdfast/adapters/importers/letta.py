@@ -17,6 +17,7 @@ from holdfast.adapters.importers.fields import (
     digest,
     first_of,
     identity,
+    is_mapping,
     key_of,
     label,
     listing,
@@ -81,9 +82,9 @@ def _take(value: Mapping[str, Any], gathering: Gathering, zone: tzinfo) -> None:
     found.append(("shared", [], _notes(shared, "shared")))
     for name, made, notes in found:
         gathering.take(f"letta/{name}", made)
-        gathering.take(f"letta/{name}", notes)
+        gathering.take(f"letta/{name}/blocks", notes)
         if notes:
-            gathering.follow(f"letta/{name}", (note.key for note in notes))
+            gathering.follow(f"letta/{name}/blocks", (note.key for note in notes))
     for field in ("tools", "files", "sources", "groups", "mcp_servers"):
         if listing(value.get(field)):
             gathering.leave_out(f"{field.replace('_', ' ')} of the agent file", len(listing(value[field])))
@@ -97,7 +98,7 @@ def _notes(blocks: list[Mapping[str, Any]], agent: str) -> list[Note]:
             Note(
                 text=part,
                 key=key_of("letta", agent, name, digest(text), str(number)),
-                source=f"letta/{agent}#{name}",
+                source=f"letta/{agent}/blocks#{name}",
                 subject=agent,
                 predicate=name,
                 attributes={"block": name},
@@ -189,10 +190,10 @@ def _turns(
     )
 
 
-def _inner(text: Any) -> Mapping[str, Any]:
+def _inner(text: object) -> Mapping[str, Any]:
     """The JSON object a text holds, or an empty one."""
-    if isinstance(text, dict):
-        return mapping(text)
+    if is_mapping(text):
+        return text
     if not isinstance(text, str) or not text.lstrip().startswith("{"):
         return {}
     try:

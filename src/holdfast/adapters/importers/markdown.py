@@ -123,7 +123,7 @@ def _data(file: Path, gathering: Gathering) -> str | None:
 
 
 def _take(data: str, document: str, file: Path, gathering: Gathering, zone: tzinfo) -> None:
-    lines = mended(data).splitlines()
+    lines = mended(data).replace("\r\n", "\n").split("\n")
     top = front_matter(lines)
     for name in top.unread:
         gathering.skip(file.name, f"the property {name:.60} is nested, which is not read")

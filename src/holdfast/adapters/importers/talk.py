@@ -8,7 +8,18 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any
 
-from holdfast.adapters.importers.fields import key_of, label, listing, mapping, mended, moment, text_in, word
+from holdfast.adapters.importers.fields import (
+    is_mapping,
+    key_of,
+    label,
+    listing,
+    mapping,
+    mended,
+    moment,
+    one_or_more,
+    text_in,
+    word,
+)
 from holdfast.adapters.importers.gathering import Gathering
 from holdfast.errors import InvalidField, InvalidTime
 from holdfast.model import limits
@@ -50,7 +61,7 @@ class Said:
         return "\n\n".join(self.texts)
 
 
-def said_in(content: Any) -> Said:
+def said_in(content: object) -> Said:
     """What a message's content says: a text, a block, or a list of both.
 
     Raises:
@@ -59,16 +70,14 @@ def said_in(content: Any) -> Said:
     said = Said()
     if content is None:
         return said
-    if not isinstance(content, str | dict | list):
-        raise InvalidField(f"its content is {type(content).__name__}; expected text or blocks")
-    for block in [content] if isinstance(content, str | dict) else listing(content):
+    for block in one_or_more(content):
         if isinstance(block, str):
             if text_in(block):
                 said.texts.append(block)
-        elif isinstance(block, dict):
-            _take_block(mapping(block), said)
+        elif is_mapping(block):
+            _take_block(block, said)
         elif block is not None:
-            raise InvalidField(f"its content holds {type(block).__name__}; expected text or blocks")
+            raise InvalidField(f"its content is or holds {type(block).__name__}; expected text or blocks")
     return said
 
 
@@ -98,12 +107,12 @@ def _take_block(block: Mapping[str, Any], said: Said) -> None:
         said.left_out.append(f"blocks of type {shown}: their content is no text")
 
 
-def flat(value: Any) -> str:
+def flat(value: object) -> str:
     """A tool's answer as text."""
     if isinstance(value, str):
         return value if value.strip() else ""
-    if isinstance(value, dict | list):
-        blocks = listing(value) if isinstance(value, list) else [value]
+    blocks = one_or_more(value)
+    if is_mapping(value) or listing(value):
         texts = [text_in(mapping(block).get("text")) or text_in(block) for block in blocks]
         if any(texts):
             return "\n".join(text for text in texts if text)
@@ -112,7 +121,7 @@ def flat(value: Any) -> str:
     return "" if value is None else compact(value)
 
 
-def compact(value: Any) -> str:
+def compact(value: object) -> str:
     """Arguments as short JSON; a text stays as it is."""
     if isinstance(value, str):
         return value
@@ -225,8 +234,8 @@ def time_of(value: object, zone: tzinfo) -> tuple[int | None, str]:
     """A time, or None and why there is none although something was given."""
     try:
         return moment(value, zone), ""
-    except InvalidTime as error:
-        return None, str(error)
+    except InvalidTime:
+        return None, f"{value!r:.60} cannot be read as a time"
 
 
 def dated(made: Sequence[Turn], before_ms: int | None) -> list[Turn]:

@@ -44,7 +44,7 @@ def judge(text: str, *, category: str | None = None, origin: Origin, policy: Pol
     if retention.keep is Keep.NEVER:
         named = f"facts of the category {category}" if category else "texts without a category"
         return Judgement(Verdict.REFUSED, "", (f"Refused: the policy never keeps {named}.",))
-    classes = classes_for(origin)
+    classes = classes_for(origin, policy)
     findings = resolve(scan(text, classes), policy)
     actions = {policy.action(one.detector) for one in findings}
     if Action.REFUSE in actions:
@@ -69,10 +69,14 @@ def judge(text: str, *, category: str | None = None, origin: Origin, policy: Pol
     return Judgement(verdict, kept, _reasons(findings, policy), tuple(findings), retention.ttl_ms)
 
 
-def classes_for(origin: Origin) -> tuple[Sensitive, ...]:
-    """The classes that are looked for in a text of that origin."""
+def classes_for(origin: Origin, policy: Policy) -> tuple[Sensitive, ...]:
+    """The classes that are looked for in a text of that origin: those the policy does something about."""
     untrusted = TRUST_OF_ORIGIN[origin] <= Trust.LOW
-    return tuple(one for one in Sensitive if untrusted or one is not Sensitive.INJECTION)
+    return tuple(
+        one
+        for one in Sensitive
+        if policy.action(one) is not Action.STORE and (untrusted or one is not Sensitive.INJECTION)
+    )
 
 
 def resolve(findings: Iterable[Finding], policy: Policy) -> list[Finding]:

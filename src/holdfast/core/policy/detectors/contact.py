@@ -16,7 +16,8 @@ _LOCAL_MOST = 64
 _AT = re.compile(
     r"@((?:[^\W_][\w-]{0,62}+\.){1,8}[^\W\d_]{2,24}|(?:[^\W_][\w-]{0,62}+\.){1,8}xn--[a-z0-9-]{2,59})(?![\w-])"
 )
-_LOCAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+/=?^_`{|}~-")
+_LOCAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.%+_-'")
+_FILES = frozenset(["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "mjs", "ts", "html", "json", "md", "txt", "py", "min"])
 _NOBODY = frozenset({"git", "noreply", "no-reply", "donotreply", "do-not-reply", "hg", "svn"})
 _IPV4 = re.compile(r"(?<![\w.])(?<!v )(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:]|\.\d)")
@@ -43,7 +44,9 @@ def _emails(text: str) -> list[Finding]:
             start -= 1
         local = text[start : match.start()]
         # What only opens a sentence or a list is no part of the address.
-        stripped = local.lstrip("'`.*/={|&?!#$%^~+-")
+        stripped = local.lstrip("'.%+-")
+        if match[1].rpartition(".")[2].lower() in _FILES:
+            continue
         if not stripped or local.endswith(".") or stripped.lower() in _NOBODY:
             continue
         found.append(_found("e-mail address", match.start() - len(stripped), match.end(), 0.95))

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 _PLACEHOLDER = re.compile(
     r"your|example|placeholder|change.?me|dummy|sample|redacted|insert|replace|todo|fixme|goes.?here|not.?set"
     r"|x{4}|\*{3}|\.{3}|•|(?:my|the|some|any|a)[_-](?:\w{1,12}[_-])?(?:key|token|secret|password)"
-    r"|[<>{}\[\]]|\$\(|^[$%@]|123456789|abcdef(?:gh|012|123)|0123456|qwerty(?:uiop)",
+    r"|[<>{}\[\]]|\$\(|^\$[A-Za-z_{(]|^%[sdr(]|^%\w{1,30}%$|^@\w{1,30}$|123456789|abcdef(?:gh|012|123)|0123456"
+    r"|qwerty(?:uiop)",
     re.IGNORECASE,
 )
 _SAME = re.compile(r"(.)\1{5}")
@@ -24,6 +25,11 @@ _PARTS = re.compile(r"[-_./:=+~]")
 def words_of(text: str) -> frozenset[str]:
     """The words of a list that is written as text."""
     return frozenset(text.split())
+
+
+def one_of(choices: str) -> str:
+    """A pattern for one of several, which are separated by commas."""
+    return "(?:" + "|".join(choice.strip() for choice in choices.split(",")) + ")"
 
 
 def mentions(text: str, words: Iterable[str]) -> bool:

@@ -41,11 +41,13 @@ _FOR = re.compile(
     re.IGNORECASE,
 )
 _LINK = re.compile(
-    r"[\"'`*\])]{0,3}\s{0,4}(?:(?P<sign>=>|:=|->|={1,2}|:)|(?P<verb>is|was|are|set to|changed to|es|est|ist|lautet"
-    r"|è|é|jest|to"
-    r"|är|er|это|是|は|为|為|은|는)(?![A-Za-z])\s{0,2}[:=]?|(?P<dash>-(?=\s)|\s?\|))\s{0,4}",
+    r"[\"'`*\])]{0,3}\s{0,4}(?:(?P<sign>=>|:=|->|={1,2}|:)"
+    r"|(?P<verb>(?:is|was|are|set to|changed to|es|est|ist|lautet|è|é|jest|to|är|er|это)(?![\w-])"
+    r"|[是は为為은는])\s{0,2}[:=]?"
+    r"|(?P<dash>-(?=\s)|\s?\|))\s{0,4}",
     re.IGNORECASE,
 )
+_DIRECT = re.compile(r"\s{1,3}(?=[\"'`][^\s\"'`]{4,64}+[\"'`]|[^\s\"'`]{6,64}+(?!\S))")
 _FLAG = re.compile(r"--(?:password|passwd|pass|token|secret|api-key)(?:\s{1,2}|=)(?=[^\s-])", re.IGNORECASE)
 _QUOTED = re.compile(r"([\"'`])([^\"'`\n]{3,200}+)\1")
 _BARE = re.compile(r"[^\s\"'`,;<>()\[\]{}。，、」]{3,200}+")
@@ -90,6 +92,11 @@ def find(text: str) -> list[Finding]:
         if link:
             own = _OWN.search(text, max(0, match.start() - _NEAR), match.start())
             found += _value(text, link.end(), verbal=not link["sign"], own=own is not None)
+        elif direct := _DIRECT.match(text, match.end()):
+            # "log in with password …": nothing links the two, so the value must look like one.
+            found += [
+                one for one in _value(text, direct.end(), verbal=True, own=False) if _mixed(text[one.start : one.end])
+            ]
     for match in _FLAG.finditer(text) if "--" in text else ():
         found += _value(text, match.end(), verbal=False, own=False)
     for match in _CODE.finditer(text) if mentions(text, _CODED) else ():
@@ -125,6 +132,10 @@ def _value(text: str, place: int, *, verbal: bool, own: bool) -> list[Finding]:
     if plain and ends and (own or not verbal) and value.lower() not in _TALK:
         return [Finding(Sensitive.CREDENTIAL, "password", start, end, 0.6)]
     return []
+
+
+def _mixed(value: str) -> bool:
+    return bool(re.search(r"[A-Za-z]", value) and re.search(r"\d|[!#$%^&*+=~]", value))
 
 
 def _refused(value: str) -> bool:

@@ -1,0 +1,161 @@
+"""How fast the importers read: ``python -m bench.importers [MEGABYTES]``.
+
+Makes the same transcripts each time in a temporary folder, 50 MB of each format unless told otherwise, and
+prints entries and megabytes a second of reading alone: nothing is written, nothing is embedded. An entry
+is a turn; what a transcript holds beside them (bookkeeping, thinking, the ends of long tool results) is
+read and left out, as in real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from holdfast.adapters.importers import find_importer
+
+MEGABYTES = 50
+START = datetime(2025, 1, 1, tzinfo=UTC)
+SYLLABLES = tuple(a + b for a in "bdfgklmnprst" for b in "aeiou")
+
+
+class Talk:
+    """Makes up words, always the same ones."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(seed)
+        self._words = ["".join(self._chance.choices(SYLLABLES, k=self._chance.randint(1, 4))) for _ in range(5_000)]
+
+    def text(self, most: int) -> str:
+        """Some words, now and then with a line break or a quotation."""
+        words = self._chance.choices(self._words, k=self._chance.randint(3, most))
+        return " ".join(words).replace(" ba ", '\n"ba" ')
+
+    def number(self, most: int) -> int:
+        return self._chance.randrange(most)
+
+
+def chat_lines(talk: Talk) -> Iterator[Any]:
+    """A message a line."""
+    for n in count():
+        when = (START + timedelta(seconds=n)).isoformat()
+        yield {"id": n, "role": ("user", "assistant")[n % 2], "content": talk.text(40), "timestamp": when}
+
+
+def code_lines(talk: Talk) -> Iterator[Any]:
+    """A session of a coding agent: every fourth line is bookkeeping, tool results are long."""
+    shared = {
+        "isSidechain": False,
+        "cwd": "/src/app",
+        "sessionId": "session-1",
+        "version": "2.0.1",
+        "gitBranch": "main",
+    }
+    for n in count():
+        kind = ("user", "assistant", "result", "progress")[n % 4]
+        line = {"parentUuid": f"u{n - 1}" if n else None, **shared, "uuid": f"u{n}"}
+        line["timestamp"] = (START + timedelta(seconds=n)).isoformat().replace("+00:00", "Z")
+        if kind == "user":
+            line |= {"type": "user", "message": {"role": "user", "content": talk.text(30)}}
+        elif kind == "assistant":
+            blocks = [
+                {"type": "text", "text": talk.text(60)},
+                {"type": "tool_use", "id": f"t{n}", "name": "Bash", "input": {"command": talk.text(8)}},
+            ]
+            line |= {"type": "assistant", "message": {"role": "assistant", "content": blocks}}
+        elif kind == "result":
+            block = {"type": "tool_result", "tool_use_id": f"t{n - 1}", "content": talk.text(300)}
+            line |= {"type": "user", "message": {"role": "user", "content": [block]}, "toolUseResult": {"n": n}}
+        else:
+            line |= {"type": "progress", "data": {"text": talk.text(10)}}
+        yield line
+
+
+def rollout_lines(talk: Talk) -> Iterator[Any]:
+    """A rollout: what is said, said again as an event, and tool calls."""
+    yield {"timestamp": START.isoformat(), "type": "session_meta", "payload": {"id": "rollout-1", "cwd": "/src/app"}}
+    for n in count():
+        when = (START + timedelta(seconds=n)).isoformat()
+        said = talk.text(40)
+        role = ("user", "assistant")[n % 2]
+        item: dict[str, Any] = {"type": "message", "role": role, "content": [{"type": "input_text", "text": said}]}
+        yield {"timestamp": when, "type": "response_item", "payload": item}
+        yield {"timestamp": when, "type": "event_msg", "payload": {"type": f"{role}_message", "message": said}}
+        if n % 2:
+            item = {"type": "function_call_output", "call_id": f"c{n}", "output": talk.text(200)}
+            yield {"timestamp": when, "type": "response_item", "payload": item}
+
+
+def chatgpt_conversations(talk: Talk) -> Iterator[Any]:
+    """Conversations as trees of twenty messages, one of them on a branch that was edited away."""
+    for n in count():
+        nodes: dict[str, Any] = {"root": {"id": "root", "message": None, "parent": None, "children": ["m0"]}}
+        for m in range(20):
+            parent = "root" if m == 0 else f"m{m - 2 if m == 7 else m - 1}"
+            message = {
+                "id": f"m{m}", "author": {"role": ("user", "assistant")[m % 2], "name": None, "metadata": {}},
+                "create_time": START.timestamp() + n * 100 + m, "status": "finished_successfully", "weight": 1.0,
+                "content": {"content_type": "text", "parts": [talk.text(60)]}, "metadata": {}, "recipient": "all",
+            }  # fmt: skip
+            nodes[f"m{m}"] = {"id": f"m{m}", "message": message, "parent": parent, "children": []}
+        yield {"title": talk.text(4), "create_time": START.timestamp(), "conversation_id": f"c{n}", "mapping": nodes,
+               "current_node": "m19"}  # fmt: skip
+
+
+def written(path: Path, values: Iterator[Any], size: int, *, as_list: bool = False) -> Path:
+    """Write values until the file has a size."""
+    between = ",\n" if as_list else "\n"
+    with path.open("w", encoding="utf-8") as file:
+        file.write("[" if as_list else "")
+        done = 0
+        for value in values:
+            line = json.dumps(value, ensure_ascii=False)
+            file.write(line if done == 0 else between + line)
+            done += len(line)
+            if done >= size:
+                break
+        file.write("]\n" if as_list else "\n")
+    return path
+
+
+def measured(path: Path) -> tuple[str, int, float, int]:
+    """The format, the entries read, the seconds it took and the places left out."""
+    importer = find_importer(path)
+    entries = left_out = 0
+    start = time.perf_counter()
+    for batch in importer.read(path, zone=UTC):
+        entries += len(batch.items)
+        left_out += len(batch.skipped)
+    return importer.name, entries, time.perf_counter() - start, left_out
+
+
+FILES: tuple[tuple[str, Callable[[Talk], Iterator[Any]], bool], ...] = (
+    ("chat.jsonl", chat_lines, False),
+    ("session.jsonl", code_lines, False),
+    ("rollout-1.jsonl", rollout_lines, False),
+    ("conversations.json", chatgpt_conversations, True),
+)
+
+
+def main() -> None:
+    size = int(sys.argv[1]) if len(sys.argv) > 1 else MEGABYTES
+    print(f"{'format':<12} {'MB':>6} {'entries':>9} {'seconds':>8} {'entries/s':>10} {'MB/s':>6}")
+    with tempfile.TemporaryDirectory() as folder:
+        for seed, (name, values, as_list) in enumerate(FILES, 1):
+            path = written(Path(folder) / name, values(Talk(seed)), size * 1_000_000, as_list=as_list)
+            megabytes = path.stat().st_size / 1e6
+            form, entries, seconds, _ = measured(path)
+            rate = f"{entries / seconds:>10,.0f} {megabytes / seconds:>6.0f}"
+            print(f"{form:<12} {megabytes:>6.0f} {entries:>9,} {seconds:>8.2f} {rate}")
+            path.unlink()
+
+
+if __name__ == "__main__":
+    main()
