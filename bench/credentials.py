@@ -19,7 +19,28 @@ _LOWER, _UPPER, _DIGITS = string.ascii_lowercase, string.ascii_uppercase, string
 _B62 = _LOWER + _UPPER + _DIGITS
 _WEB = _B62 + "-_"
 _HEX = "0123456789abcdef"
-_WORDS = ["river", "amber", "falcon", "cedar", "winter", "copper", "meadow", "violet", "harbor", "lantern", "pepper", "saddle", "marble", "orchid", "thunder", "velvet", "maple", "canyon", "ember", "willow"]
+_WORDS = [
+    "river",
+    "amber",
+    "falcon",
+    "cedar",
+    "winter",
+    "copper",
+    "meadow",
+    "violet",
+    "harbor",
+    "lantern",
+    "pepper",
+    "saddle",
+    "marble",
+    "orchid",
+    "thunder",
+    "velvet",
+    "maple",
+    "canyon",
+    "ember",
+    "willow",
+]
 _HOSTS = "db.internal mail.corp.test 10.2.3.4 cache.local queue.example.org".split()  # noqa: SIM905
 
 
@@ -295,11 +316,8 @@ def false_samples(seed: int = 7, each: int = 20) -> Iterator[Sample]:
         yield Sample("UUID", f"https://app.test/projects/{name}/tasks/{draw.code(6)}", None)
         yield Sample("image", f'<img src="data:image/png;base64,{image}">', None)
         yield Sample("image", f"![chart](data:image/jpeg;base64,{image})", None)
-        yield Sample(
-            "product",
-            f"Model {draw.text(3, _UPPER)}-{draw.code(5)}-{draw.text(2, _UPPER)}, serial {draw.text(12, _UPPER + _DIGITS)}",
-            None,
-        )
+        serial = draw.text(12, _UPPER + _DIGITS)
+        yield Sample("product", f"Model {draw.text(3, _UPPER)}-{draw.code(5)}, serial {serial}", None)
         yield Sample("product", f"Tracking number 1Z{draw.text(16, _UPPER + _DIGITS)} arrives on Monday", None)
         yield Sample(
             "address",
@@ -314,8 +332,5 @@ def false_samples(seed: int = 7, each: int = 20) -> Iterator[Sample]:
             "identifier", f"session chat-{draw.code(4)} of {draw.one(_WORDS)}_{draw.one(_WORDS)}_{draw.code(3)}", None
         )
         yield Sample("identifier", f"trace {digest[:32]} span {digest[40:56]}", None)
-        yield Sample(
-            "number",
-            f"The batch has {draw.code(6)} rows, PIN code {draw.one(_WORDS)} street, version {draw.code(1)}.{draw.code(2)}.{draw.code(1)}",
-            None,
-        )
+        version = f"{draw.code(1)}.{draw.code(2)}.{draw.code(1)}"
+        yield Sample("number", f"{draw.code(6)} rows, PIN code {draw.one(_WORDS)} street, version {version}", None)

@@ -206,7 +206,8 @@ def report_credentials(show: Callable[[str], None] | None) -> list[str]:
             print(f"  {family:<26}{count.found:>5} found where there are none")
     ok = total.precision >= CREDENTIAL_PRECISION and total.recall >= CREDENTIAL_RECALL
     print(
-        f"precision {total.precision:.3f} ({total.right} of {total.found}, {wrong} wrong; bound {CREDENTIAL_PRECISION}), "
+        f"precision {total.precision:.3f} ({total.right} of {total.found}, "
+        f"{wrong} wrong; bound {CREDENTIAL_PRECISION}), "
         f"recall {total.recall:.3f} ({total.met} of {total.there}; bound {CREDENTIAL_RECALL}){'' if ok else '  MISSED'}"
     )
     return [] if ok else ["generated credentials"]
@@ -220,7 +221,8 @@ def report_injection(path: Path, show: Callable[[str], None] | None) -> list[str
     changed = sum(judge(text, origin=Origin.USER, policy=policy).text != text for text in harmless)
     apart = [text for text in harmless if quarantined(text, policy)]
     print(
-        f"\n{path.name}: of {len(harmless)} harmless prompts {refused} refused and {changed} changed as a user's (bound 0)"
+        f"\n{path.name}: of {len(harmless)} harmless prompts {refused} refused and {changed} changed as a"
+        f" user's (bound 0)"
     )
     print(f"{len(apart)} of them quarantined if they came from a document")
     families: dict[str, list[bool]] = {}
@@ -253,7 +255,8 @@ def report_time(texts: Sequence[str]) -> None:
         took = (time.perf_counter() - start) / max(1, len(texts))
         length = sum(map(len, texts)) / max(1, len(texts))
         print(
-            f"a judgement as {origin.name.lower()}: {took * 1e6:.0f} us (mean of {len(texts)} texts of {length:.0f} characters)"
+            f"a judgement as {origin.name.lower()}: {took * 1e6:.0f} us (mean of {len(texts)} texts of"
+            f" {length:.0f} characters)"
         )
 
 

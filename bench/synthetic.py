@@ -1,22 +1,40 @@
-"""Conversations made of common and rare words, the same on every machine."""
+"""Conversations made of common and rare English words, the same on every machine with the same model."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
+from functools import cache
+from itertools import accumulate
 
 from holdfast.model.reports import Turn
 
-_COMMON = (
-    "i you the to a and it is that of in we my was for on so have just with me be at this do what not your they but "
-    "really are had about can get did know like good time how new all some been from out when up day been see going"
-).split()  # noqa: SIM905
 _SYLLABLES = ("ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo yu za bre cla dri flo gre pla sto tri").split()  # noqa: SIM905
-_RARE = 12_000
 _AUTHORS = ("Ada", "Ben", "Caroline", "Dimitri")
+_WORDS = 14_000
 TURNS_A_SESSION = 25
 START_MS = 1_640_995_200_000
 """2022-01-01."""
+
+
+@cache
+def words() -> tuple[str, ...]:
+    """Words, the most usual first: the tokenizer's whole English ones where it is installed, else invented ones.
+
+    An English word is a token or two, as in what people write; an invented one is several, which makes
+    embedding slower than it is.
+    """
+    try:
+        from holdfast_minilm import files
+
+        vocabulary: dict[str, int] = json.loads(files()[1].read_text("utf-8"))["model"]["vocab"]
+        usual = [word for word in vocabulary if word.isascii() and word.isalpha() and len(word) > 1]
+        return tuple(sorted(usual, key=vocabulary.__getitem__)[:_WORDS])
+    except (ImportError, FileNotFoundError, KeyError):
+        chance = random.Random(0)
+        made = ("".join(chance.choices(_SYLLABLES, k=chance.randint(1, 4))) for _ in range(2 * _WORDS))
+        return tuple(dict.fromkeys(made))[:_WORDS]
 
 
 class Wording:
@@ -24,19 +42,12 @@ class Wording:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        words = random.Random(0)
-        rare = {"".join(words.choices(_SYLLABLES, k=words.randint(2, 4))): None for _ in range(_RARE)}
-        self._words = [*dict.fromkeys(_COMMON), *rare]
-        self._cumulative: list[float] = []
-        total = 0.0
-        for rank in range(1, len(self._words) + 1):
-            total += 1 / (rank + 2.7)
-            self._cumulative.append(total)
+        self._cumulative = list(accumulate(1 / (rank + 2.7) for rank in range(1, len(words()) + 1)))
 
     def sentence(self, shortest: int, longest: int) -> str:
         """Some words in a row."""
         count = self._random.randint(shortest, longest)
-        return " ".join(self._random.choices(self._words, cum_weights=self._cumulative, k=count))
+        return " ".join(self._random.choices(words(), cum_weights=self._cumulative, k=count))
 
     def question(self) -> str:
         """A question about a few words, as often as not by a named author."""
@@ -48,7 +59,7 @@ def sessions(count: int, seed: int = 0) -> Iterator[tuple[str, list[Turn]]]:
     """Yield named sessions with ``count`` turns in all, an hour and more apart."""
     wording, moment = Wording(seed), START_MS
     for number in range(0, count, TURNS_A_SESSION):
-        pair = (_AUTHORS[number // TURNS_A_SESSION % 2 * 2], _AUTHORS[number // TURNS_A_SESSION % 2 * 2 + 1])
+        pair = _AUTHORS[:2] if number // TURNS_A_SESSION % 2 else _AUTHORS[2:]
         turns = [
             Turn(speaker=pair[place % 2], text=wording.sentence(6, 36), when_ms=moment + place * 30_000)
             for place in range(min(TURNS_A_SESSION, count - number))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.recollection import Hit, Recollection
 from holdfast.model.records import CATEGORIES, Kind, Origin, Record, Role, Trust
-from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport, Stats, Turn
+from holdfast.model.reports import HistoryEntry, ImportReport, Stats, Turn
 
 if TYPE_CHECKING:
     from holdfast.aio import AsyncMemory, AsyncSession
@@ -24,6 +25,7 @@ __all__ = [
     "CATEGORIES",
     "AsyncMemory",
     "AsyncSession",
+    "ForgetPreview",
     "ForgetReceipt",
     "HistoryEntry",
     "Hit",
@@ -31,6 +33,7 @@ __all__ = [
     "Kind",
     "Memory",
     "Origin",
+    "Proof",
     "Recollection",
     "Record",
     "Role",
@@ -38,6 +41,7 @@ __all__ = [
     "Stats",
     "Trust",
     "Turn",
+    "Verification",
     "__version__",
 ]
 

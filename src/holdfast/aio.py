@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import Literal, ParamSpec, Self, TypeVar
 
 from holdfast.memory import Memory, Session
+from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Scalar
-from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport, Stats, Turn
+from holdfast.model.reports import HistoryEntry, ImportReport, Stats, Turn
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
@@ -156,9 +157,55 @@ class AsyncMemory:
             confidence=confidence, importance=importance, until=until,
         )  # fmt: skip
 
-    async def forget(self, *ids: str, reason: str | None = None) -> ForgetReceipt:
+    async def forget(
+        self,
+        *ids: str,
+        about: str | None = None,
+        mentions: bool = False,
+        session: str | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        query: str | None = None,
+        limit: int = 10,
+        confirm: str | None = None,
+        reason: str | None = None,
+    ) -> ForgetReceipt:
         """See `Memory.forget`."""
-        return await self._threads.run(self._memory.forget, *ids, reason=reason)
+        return await self._threads.run(
+            self._memory.forget, *ids, about=about, mentions=mentions, session=session, since=since, until=until, where=where, query=query,
+            limit=limit, confirm=confirm, reason=reason,
+        )  # fmt: skip
+
+    async def preview_forget(
+        self,
+        *ids: str,
+        about: str | None = None,
+        mentions: bool = False,
+        session: str | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        query: str | None = None,
+        limit: int = 10,
+    ) -> ForgetPreview:
+        """See `Memory.preview_forget`."""
+        return await self._threads.run(
+            self._memory.preview_forget, *ids, about=about, mentions=mentions, session=session, since=since, until=until, where=where, query=query,
+            limit=limit,
+        )  # fmt: skip
+
+    async def receipts(self) -> list[ForgetReceipt]:
+        """See `Memory.receipts`."""
+        return await self._threads.run(self._memory.receipts)
+
+    async def proof(self) -> Proof:
+        """See `Memory.proof`."""
+        return await self._threads.run(self._memory.proof)
+
+    async def verify(self, kept: ForgetReceipt | Proof | str) -> Verification:
+        """See `Memory.verify`."""
+        return await self._threads.run(self._memory.verify, kept)
 
     async def recall(
         self,

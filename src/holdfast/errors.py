@@ -9,7 +9,8 @@ succeed later without a change by the caller.
     │   ├── InvalidFilter        ├── InvalidField      └── UnknownFormat
     ├── NotFound (LookupError)
     ├── Conflict
-    │   ├── VersionConflict      ├── KeyReused         └── Rejected
+    │   ├── VersionConflict      ├── KeyReused         ├── Rejected
+    │   └── ConfirmationNeeded
     ├── Gone
     ├── StoreError
     │   ├── NotASpace            ├── NewerSchema       ├── Damaged
@@ -79,6 +80,10 @@ class KeyReused(Conflict):
 
 class Rejected(Conflict):
     """These words were corrected and do not come back by themselves. Nothing was written."""
+
+
+class ConfirmationNeeded(Conflict):
+    """This would forget more than may be forgotten without a look at it first. Nothing was forgotten."""
 
 
 class Gone(HoldfastError):

@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Literal, Self
 
 from holdfast.core.border import check_path
+from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Role, Scalar
-from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport, Stats, Turn
+from holdfast.model.reports import HistoryEntry, ImportReport, Stats, Turn
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
@@ -170,14 +171,82 @@ class Memory:
             importance=importance, until=until,
         )  # fmt: skip
 
-    def forget(self, *ids: str, reason: str | None = None) -> ForgetReceipt:
+    def forget(
+        self,
+        *ids: str,
+        about: str | None = None,
+        mentions: bool = False,
+        session: str | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        query: str | None = None,
+        limit: int = 10,
+        confirm: str | None = None,
+        reason: str | None = None,
+    ) -> ForgetReceipt:
         """Erase memories and everything derived from them, everywhere in the space, for good.
+
+        What meets every condition given is erased, superseded memories too. The receipt is recorded in
+        the journal's chain, with the reason, which stays.
+
+        Args:
+            about: Said by, or noted about, the person or thing of that name.
+            mentions: With ``about``, also what only names it in the text.
+            session, where, since, until: See `recall`.
+            query: What a recall of this finds, ``limit`` memories at most.
+            confirm: The token of a `preview_forget`: needed for more than 100 memories, and where the
+                selection is a guess (``mentions``, ``query``).
 
         Raises:
             NotFound: one of the ids is unknown; then nothing is forgotten.
-            InvalidInput: no id, or one that is not an id.
+            ConfirmationNeeded: a token is needed, or the given one stands for another set of memories.
+            InvalidInput: no condition, or one that is not acceptable.
         """
-        return self._space.forgetting.forget(ids, reason=reason)
+        selection = self._space.forgetting.selection(
+            ids, about=about, mentions=mentions, session=session, since=since, until=until, where=where, query=query,
+            limit=limit,
+        )  # fmt: skip
+        return self._space.forgetting.forget(selection, reason=reason, confirm=confirm)
+
+    def preview_forget(
+        self,
+        *ids: str,
+        about: str | None = None,
+        mentions: bool = False,
+        session: str | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        query: str | None = None,
+        limit: int = 10,
+    ) -> ForgetPreview:
+        """What `forget` would erase under these conditions, what would fall with it, and what only names it.
+
+        Raises:
+            InvalidInput.
+        """
+        selection = self._space.forgetting.selection(
+            ids, about=about, mentions=mentions, session=session, since=since, until=until, where=where, query=query,
+            limit=limit,
+        )  # fmt: skip
+        return self._space.forgetting.preview(selection)
+
+    def receipts(self) -> list[ForgetReceipt]:
+        """Every receipt that is recorded, oldest first."""
+        return self._space.forgetting.receipts()
+
+    def proof(self) -> Proof:
+        """The heads of the journal's chains: kept elsewhere, they show any later change of the past."""
+        return self._space.forgetting.proof()
+
+    def verify(self, kept: ForgetReceipt | Proof | str) -> Verification:
+        """Whether a receipt (or the one of that id) still holds, or the journal still passes through a proof.
+
+        Raises:
+            NotFound: there is no receipt of that id.
+        """
+        return self._space.forgetting.verify(kept)
 
     # Reading
 

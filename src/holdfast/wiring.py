@@ -107,6 +107,7 @@ def _assemble(
     index = LiveIndex(store)
     embedding = Embedding(ledger, embedder, why_none)
     remembering = Remembering(ledger, actor, embedding.written)
+    recalling = Recalling(ledger, index, embedding, as_of_ms)
     inspecting = Inspecting(ledger, index, lambda: _replayed_digest(store))
     space = Space(
         store=store,
@@ -114,8 +115,8 @@ def _assemble(
         index=index,
         embedding=embedding,
         remembering=remembering,
-        forgetting=Forgetting(ledger, index, actor),
-        recalling=Recalling(ledger, index, embedding, as_of_ms),
+        forgetting=Forgetting(ledger, actor, recalling.found),
+        recalling=recalling,
         inspecting=inspecting,
         transfer=Transfer(ledger, remembering, inspecting),
         actor=actor,

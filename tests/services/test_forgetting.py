@@ -129,7 +129,7 @@ def test_an_unknown_id_among_known_ones_forgets_nothing(memory):
         memory.forget(fact.id, "0192f3c4-5a6b-7c8d-9e0f-112233445566")
     with refused(memory, InvalidField):
         memory.forget(fact.id, "nonsense")
-    with refused(memory, InvalidField, "No id"):
+    with refused(memory, InvalidField, "Ids come from"):
         memory.forget()
     with refused(memory, InvalidField, "not a memory id"):
         memory.forget([fact.id])
@@ -167,6 +167,14 @@ def test_a_reader_that_holds_the_log_is_reported_as_pending(opened, path, monkey
     assert "another reader" in pending
     assert memory.forget(memory.remember("Ada runs.").id).pending is None
     assert b"7306" not in bytes_of(path)
+
+
+def test_nothing_of_a_forgotten_memory_is_left_in_the_index(memory):
+    facts = [memory.remember(f"Fact {number}.") for number in range(5)]
+    memory.recall("Fact")
+    memory.forget(facts[1].id, facts[3].id)
+    with memory._space.index.level() as corpus:
+        assert len(corpus) == 3
 
 
 def test_nothing_of_a_forgotten_memory_is_left_in_the_files(opened, path):

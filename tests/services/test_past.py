@@ -9,9 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast import Memory
+from holdfast.core.decide import Take, take
 from holdfast.errors import HoldfastError, InvalidInput, InvalidTime, NotFound, StoreReadOnly
+from holdfast.model.ids import Id
 from holdfast.model.times import format_when
+from holdfast.services.past import copy_until, cut_of
 from holdfast.testing.faults import SteppedClock
+from tests.laws.worlds import FACTORIES, content, make_world
 from tests.services.conftest import START_MS
 from tests.services.scenes import found, refused
 
@@ -97,6 +101,20 @@ def test_a_past_that_never_was_is_refused(memory):
     for bad in ("", "last week", 5):
         with refused(memory, InvalidTime):
             memory.at(bad)
+
+
+def test_what_arrives_late_is_in_the_past_it_was_written_in():
+    late, here = make_world(FACTORIES["sqlite"], 2).nodes
+    here.clock.advance(HOUR_MS)
+    for node, record in ((here, Id(b"a" * 16)), (late, Id(b"b" * 16))):
+        command = Take(content("Ada runs." if node is late else "Ada swims."), record)
+        node.ledger.write(lambda view, secret, command=command: take(view, command, secret))
+    here.ledger.merge(late.events())
+    store, past = here.ledger.store, make_world(FACTORIES["sqlite"], 1).nodes[0].ledger.store
+    last, at_ms = cut_of(store, format_when(here.clock.now - HOUR_MS // 2), None)
+    copy_until(store, past, last, at_ms)
+    with past.reading() as reader:
+        assert [held.id for held in reader.live(0, 9)] == [b"b" * 16]
 
 
 def test_a_clock_that_went_backwards_leaves_the_past_in_one_piece(opened, path, clock):

@@ -244,6 +244,23 @@ def test_hostile_text_is_kept_as_it_was_said(memory):
     assert memory.check() == []
 
 
+def test_what_is_forgotten_or_corrected_while_a_recall_runs_is_not_given(memory, monkeypatch):
+    facts = [memory.remember(f"Fact {number} about the cellar.") for number in range(4)]
+    recalling = memory._space.recalling
+    rank = recalling._rank
+
+    def and_then(*given):
+        ranked = rank(*given)
+        memory.forget(facts[0].id)
+        memory.correct(facts[1].id, "Corrected.")
+        return ranked
+
+    monkeypatch.setattr(recalling, "_rank", and_then)
+    answer = memory.recall("cellar")
+    assert {hit.id for hit in answer} == {facts[2].id, facts[3].id}
+    assert "Fact 0" not in answer.text
+
+
 def test_every_hit_is_cited_with_its_date_and_sources(memory):
     source = memory.session("chat-1").add("Ada", "I moved to Lisbon.", when="2023-05-08")
     fact = memory.remember("Ada lives in Lisbon.", sources=[source.id], when="2023-05-09")

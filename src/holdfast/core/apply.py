@@ -39,6 +39,8 @@ def apply(event: Event, secret: bytes) -> tuple[Change, ...]:
             return (*entomb, *(Bar(bytes.fromhex(digest), BarReason.FORGOTTEN) for digest in bars))
         case EventType.MODEL_SET:
             return (SetModel(payload["fingerprint"], payload["dimensions"]),) if payload else ()
+        case EventType.RECEIPT:
+            return ()
 
 
 def terms_of(content: Content, secret: bytes) -> bytes:

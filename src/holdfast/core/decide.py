@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from holdfast.core import receipts
 from holdfast.core.codec import canonical, decode_content, encode_content
 from holdfast.core.secrets import admission_digest, normalised, observation_digest, text_digest
 from holdfast.core.view import View
@@ -13,7 +15,7 @@ from holdfast.errors import Damaged, Gone, InvalidText, KeyReused, ModelMismatch
 from holdfast.model.events import BarReason, Draft, EventType
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
-from holdfast.model.records import Content, Kind, Origin
+from holdfast.model.records import TRUST_OF_ORIGIN, Content, Kind, Origin
 
 NO_RECORD = Id(bytes(16))
 """The id of events that are about the space and no memory."""
@@ -111,6 +113,7 @@ def correct(view: View, command: Correct, secret: bytes) -> tuple[tuple[Draft, .
         old if old.kind is Kind.FACT else _fact_about(old),
         text=command.text,
         origin=command.origin,
+        trust=TRUST_OF_ORIGIN[command.origin],
         actor=command.actor,
         valid_from=command.valid_from,
         valid_to=None,
@@ -195,10 +198,12 @@ class Forgotten:
 def forget(view: View, command: Forget, secret: bytes) -> tuple[tuple[Draft, ...], Forgotten]:
     """Decide what a forget erases: the named memories and, to any depth, those derived from them.
 
+    The last event is the receipt; where nothing is left to erase there is none.
+
     Raises:
         NotFound: one of the ids is unknown; then nothing is forgotten.
     """
-    asked, already = dict[Id, Holding](), list[Id]()
+    asked, already = dict[Id, None](), list[Id]()
     for record in command.records:
         held = view.find(record)
         if held is None:
@@ -206,16 +211,37 @@ def forget(view: View, command: Forget, secret: bytes) -> tuple[tuple[Draft, ...
         if held.receipt:
             already.append(record)
         else:
-            asked[record] = held
-    falling, queue = dict(asked), list(asked)
+            asked[record] = None
+    going = falling(view, asked)
+    derived = tuple(record for record in going if record not in asked)
+    if not going:
+        return (), Forgotten((), (), tuple(already))
+    drafts = tuple(_tombstone(view, held, command, secret) for held in going.values())
+    payloads, vectors = view.erasable(list(going))
+    recorded = receipts.body(
+        actor=command.actor,
+        reason=command.reason,
+        forgotten=list(map(id_text, asked)),
+        derived=list(map(id_text, derived)),
+        already=list(map(id_text, already)),
+        payloads=payloads,
+        vectors=vectors,
+    )
+    receipt = Draft(EventType.RECEIPT, NO_RECORD, 0, recorded, command.receipt)
+    return (*drafts, receipt), Forgotten(tuple(asked), derived, tuple(already))
+
+
+def falling(view: View, records: Iterable[Id]) -> dict[Id, Holding]:
+    """Memories that are held, and all those derived from them, to any depth."""
+    going = dict[Id, Holding]()
+    queue = deque(records)
     while queue:
-        for held in view.derived_from(queue.pop()):
-            if held.id not in falling:
-                falling[held.id] = held
-                queue.append(held.id)
-    drafts = tuple(_tombstone(view, held, command, secret) for held in falling.values())
-    derived = tuple(record for record in falling if record not in asked)
-    return drafts, Forgotten(tuple(asked), derived, tuple(already))
+        record = queue.popleft()
+        held = None if record in going else view.find(record)
+        if held is not None and held.receipt is None:
+            going[record] = held
+            queue.extend(one.id for one in view.derived_from(record))
+    return going
 
 
 def set_model(view: View, fingerprint: str, dimensions: int) -> tuple[Draft, ...]:
@@ -300,10 +326,7 @@ def _tombstone(view: View, held: Holding, command: Forget, secret: bytes) -> Dra
         bars.append(text_digest(secret, content.text).hex())
         if content.kind is Kind.TURN:
             bars.append(observation_digest(secret, content).hex())
-    payload: dict[str, object] = {"actor": command.actor, "bars": bars}
-    if command.reason:
-        payload["reason"] = command.reason
-    return Draft(EventType.FORGOTTEN, held.id, held.version, canonical(payload), command.receipt)
+    return Draft(EventType.FORGOTTEN, held.id, held.version, canonical({"bars": bars}), command.receipt)
 
 
 def _barred(reason: BarReason) -> Gone | Rejected:

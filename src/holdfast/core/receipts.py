@@ -14,6 +14,8 @@ from holdfast.model.events import Event, EventType
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
 
+ERASABLE = frozenset((EventType.REMEMBERED, EventType.REVISED))
+"""Events whose payload goes when their memory is forgotten; the others hold no one's words."""
 _IDS = ("forgotten", "derived", "already")
 _RECORDED = ("actor", "reason", "forgotten", "derived", "already", "payloads", "vectors")
 
@@ -39,11 +41,12 @@ def read(event: Event) -> ForgetReceipt:
     """
     payload = decode_payload(event)
     header = event.header
-    if payload is None or header.type is not EventType.RECEIPT or header.other is None or set(payload) != set(_RECORDED):
+    readable = header.type is EventType.RECEIPT and header.other is not None and payload is not None
+    if not readable or set(payload) != set(_RECORDED):
         raise Damaged(f"Event {event.seq} holds no readable receipt. Run `holdfast check`.")
     recorded: dict[str, Any] = {name: tuple(value) if name in _IDS else value for name, value in payload.items()}
     return ForgetReceipt(
-        id=id_text(header.other),
+        id=id_text(header.other or b""),
         space=id_text(header.space),
         node=id_text(header.node),
         node_seq=header.node_seq,
@@ -79,19 +82,14 @@ def left_of(reader: _Reader, ids: Sequence[Id], receipt: Id) -> Iterator[str]:
         if held is None or held.receipt is None:
             yield f"memory {id_text(record)} is not marked as forgotten"
             continue
-        texts = [event for event in reader.events_of(record) if event.payload and decode_content_or_none(event)]
-        if texts:
-            yield f"event {texts[0].seq} still holds the text of memory {id_text(record)}"
+        for event in reader.events_of(record):
+            if event.payload is not None and event.header.type in ERASABLE:
+                yield f"event {event.seq} still holds the text of memory {id_text(record)}"
     payloads, vectors = reader.erasable(ids)
     if payloads:
         yield f"{payloads} payloads of forgotten memories are still in the journal"
     if vectors:
         yield f"{vectors} vectors of forgotten memories are still held"
-
-
-def decode_content_or_none(event: Event) -> object | None:
-    """The content of an event that is of a kind to have one."""
-    return decode_content(event) if event.header.type in (EventType.REMEMBERED, EventType.REVISED) else None
 
 
 def missing_heads(proof: Proof, events: Iterable[Event], space: str) -> Iterator[str]:

@@ -7,12 +7,10 @@ from dataclasses import replace
 
 from holdfast.core.apply import apply
 from holdfast.core.proof import genesis, link, verify_payload
+from holdfast.core.receipts import ERASABLE
 from holdfast.errors import Damaged, InvalidInput
 from holdfast.model.events import Event, EventType, Sealed
 from holdfast.model.ids import Id, id_text
-
-ERASABLE = frozenset((EventType.REMEMBERED, EventType.REVISED))
-"""Events whose payload goes when their memory is forgotten; the others hold no one's words."""
 
 
 def admit(

@@ -33,7 +33,8 @@ class Selection:
     @property
     def is_empty(self) -> bool:
         """No condition at all: it would mean everything."""
-        return not (self.ids or self.about or self.where or self.query) and self.since_ms is None and self.until_ms is None
+        timed = self.since_ms is not None or self.until_ms is not None
+        return not (self.ids or self.about or self.where or self.query or timed)
 
     @property
     def is_fuzzy(self) -> bool:

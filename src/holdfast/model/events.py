@@ -17,6 +17,7 @@ class EventType(IntEnum):
     SUPERSEDED = 3
     FORGOTTEN = 4
     MODEL_SET = 5
+    RECEIPT = 6
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -32,35 +32,6 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetReceipt:
-    """What a forget erased.
-
-    Attributes:
-        id: The receipt's own id; every tombstone names it.
-        at_ms: When, milliseconds since the epoch.
-        actor, reason: Who asked for it, and why, in the caller's words.
-        forgotten: Ids of the memories that were named.
-        derived: Ids of those that fell with them because they were made from them.
-        already: Ids that had been forgotten before; nothing was left to erase.
-        payloads, vectors: How many payloads of the journal and how many vectors were erased.
-        pending: Why erased bytes may still be in the files, in words; None when they are overwritten.
-        chain: Value of the node's chain after the forget, as hexadecimal digits.
-    """
-
-    id: str
-    at_ms: int
-    actor: str
-    reason: str | None
-    forgotten: tuple[str, ...]
-    derived: tuple[str, ...]
-    already: tuple[str, ...]
-    payloads: int
-    vectors: int
-    pending: str | None
-    chain: str
-
-
-@dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One event in the life of a memory.
 

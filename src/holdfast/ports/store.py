@@ -130,11 +130,29 @@ class Reader(View, Protocol):
         """Live memories that match; see `select`."""
         ...
 
-    def select(self, where: Mapping[str, Sequence[str | int]], since_ms: int | None, until_ms: int | None) -> list[int]:
+    def select(
+        self,
+        where: Mapping[str, Sequence[str | int]],
+        since_ms: int | None,
+        until_ms: int | None,
+        *,
+        superseded: bool = False,
+    ) -> list[int]:
         """Local numbers of live memories, ascending, whose fields each equal one of the given values.
 
         Fields: author, role, session, kind, category, subject, source, tag, origin.
+
+        Args:
+            superseded: Superseded memories too.
         """
+        ...
+
+    def names(self) -> list[str]:
+        """Every author and subject of memories that are held, once each."""
+        ...
+
+    def receipts(self) -> Sequence[Event]:
+        """The events that record receipts, oldest arrival first."""
         ...
 
     def session(self, session: str) -> list[int]:
@@ -242,6 +260,10 @@ class SpaceStore(Protocol):
 
     def rebuild(self, replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]]) -> bytes:
         """Drop the projection, make it again from the journal, and return its digest. Vectors are kept."""
+        ...
+
+    def residue(self, texts: Sequence[str]) -> int:
+        """How many of these texts have bytes in the files that no memory which is held accounts for."""
         ...
 
     def truncate_log(self) -> bool:

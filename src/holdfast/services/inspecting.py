@@ -17,9 +17,8 @@ from holdfast.model.reports import HistoryEntry, Stats
 from holdfast.ports.store import Reader
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
+from holdfast.services.paging import PAGE, all_events
 
-PAGE = 1_000
-"""Memories or events read in one go."""
 _WHAT = {
     EventType.REMEMBERED: "remembered",
     EventType.REVISED: "revised",
@@ -134,10 +133,10 @@ class Inspecting:
     def check(self) -> list[str]:
         found = self._ledger.store.problems()
         with self._reading() as reader:
-            journal = list(chain_problems(_all_events(reader)))
+            journal = list(chain_problems(all_events(reader)))
             found += journal
             heads = reader.node_heads()
-            newest = {event.header.node: event.chain for event in _all_events(reader)}
+            newest = {event.header.node: event.chain for event in all_events(reader)}
             found += [
                 f"node {id_text(node)}: the journal does not end where its head says"
                 for node, (number, chain) in heads.items()
@@ -172,13 +171,6 @@ class Inspecting:
 
     def _reading(self) -> AbstractContextManager[Reader]:
         return self._ledger.store.reading()
-
-
-def _all_events(reader: Reader) -> Iterator[Event]:
-    after = 0
-    while batch := reader.events(after, PAGE):
-        yield from batch
-        after = batch[-1].seq
 
 
 def _verified(event: Event) -> Event:

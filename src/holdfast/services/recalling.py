@@ -112,6 +112,11 @@ class Recalling:
             took_ms=(self._ledger.clock.monotonic_s() - start) * 1000,
         )
 
+    def found(self, query: str, limit: int) -> list[str]:
+        """Ids of what a recall finds, best first."""
+        found = self.recall(query, budget_tokens=None, limit=limit, where=None, since=None, until=None, now=None)
+        return [hit.id for hit in found]
+
     def _checked(
         self,
         query: str,

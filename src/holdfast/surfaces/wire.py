@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from holdfast.model.erasure import ForgetReceipt
     from holdfast.model.recollection import Hit, Recollection
     from holdfast.model.records import Record
-    from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport, Stats
+    from holdfast.model.reports import HistoryEntry, ImportReport, Stats
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """What JSON can say."""

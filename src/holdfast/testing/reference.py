@@ -16,9 +16,9 @@ import numpy as np
 
 from holdfast.core.codec import decode_content
 from holdfast.core.proof import genesis
-from holdfast.core.sync import ERASABLE
+from holdfast.core.receipts import ERASABLE
 from holdfast.errors import Closed, Damaged, InvalidFilter, InvalidVector, ModelMismatch
-from holdfast.model.events import Bar, BarReason, Change, Close, Entomb, Event, Head, Put, SetModel, Stamp
+from holdfast.model.events import Bar, BarReason, Change, Close, Entomb, Event, EventType, Head, Put, SetModel, Stamp
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
 from holdfast.model.records import Content, Record
@@ -174,6 +174,9 @@ class ReferenceStore:
             if cell.n in ns:
                 cell.vector = None
 
+    def residue(self, texts: Sequence[str]) -> int:
+        return 0
+
     def truncate_log(self) -> bool:
         return True
 
@@ -254,7 +257,21 @@ class ReferenceStore:
     def count(self, where: Mapping[str, Sequence[str | int]] | None = None) -> int:
         return len(self.select(where or {}, None, None))
 
-    def select(self, where: Mapping[str, Sequence[str | int]], since_ms: int | None, until_ms: int | None) -> list[int]:
+    def names(self) -> list[str]:
+        contents = [cell.put[1].content for cell in self.cells.values() if cell.put]
+        return sorted({name for content in contents for name in (content.author, content.subject) if name})
+
+    def receipts(self) -> Sequence[Event]:
+        return [event for event in self.journal if event.header.type is EventType.RECEIPT]
+
+    def select(
+        self,
+        where: Mapping[str, Sequence[str | int]],
+        since_ms: int | None,
+        until_ms: int | None,
+        *,
+        superseded: bool = False,
+    ) -> list[int]:
         if unknown := set(where) - FIELDS:
             raise InvalidFilter(f"{min(unknown)!r:.80} is not a field memories can be selected by.")
 
@@ -268,7 +285,10 @@ class ReferenceStore:
                 for name, values in where.items()
             )
 
-        return [cell.n for cell, put, _ in self._live() if fits(put.content)]
+        rows = [
+            (cell.n, cell.put[1].content) for cell in self.cells.values() if cell.put and (superseded or not cell.close)
+        ]
+        return sorted(n for n, content in rows if fits(content))
 
     def session(self, session: str) -> list[int]:
         turns = [

@@ -93,7 +93,7 @@ class DurableStoreContract(StoreContract):
         reader = Desk(store_factory(IDENTITY, read_only=True))
         try:
             assert reader.store.read_only
-            assert reader.read(lambda r: r.find(record).live)
+            assert reader.held(record).live
             before = readable(desk)
             for write in (
                 lambda: reader.fact("two"),

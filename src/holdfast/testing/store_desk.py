@@ -12,6 +12,7 @@ import pytest
 from holdfast.core import decide
 from holdfast.core.codec import decode_content
 from holdfast.model.events import SetModel
+from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id
 from holdfast.model.records import Content, Kind, Origin, Role
 from holdfast.ports.store import Entry, Identity, Reader, SpaceStore, StoredVectors
@@ -93,11 +94,15 @@ class Desk:
         with self.store.reading() as reader:
             return what(reader)
 
+    def held(self, record: Id) -> Holding:
+        """What is held of a memory that is known."""
+        found = self.read(lambda reader: reader.find(record))
+        assert found is not None
+        return found
+
     def n(self, record: Id) -> int:
         """The local number of a memory."""
-        held = self.read(lambda reader: reader.find(record))
-        assert held is not None
-        return held.n
+        return self.held(record).n
 
 
 def entry_of(reader: Reader, seq: int) -> Entry:

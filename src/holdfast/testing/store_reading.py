@@ -31,13 +31,13 @@ class ProjectionContract(StoreFixtures):
         record = desk.fact("Ada lives in Lisbon")
         n = desk.n(record)
         assert desk.revise(record, importance=0.9) == 2
-        held = desk.read(lambda r: r.find(record))
+        held = desk.held(record)
         assert (held.n, held.version, held.seq, held.live) == (n, 2, 2, True)
 
     def test_a_correction_closes_one_memory_and_opens_another(self, desk: Desk) -> None:
         record = desk.fact("Ada lives in Lisbon")
         replacement = desk.correct(record, "Ada lives in Porto")
-        old, new = desk.read(lambda r: (r.find(record), r.find(replacement)))
+        old, new = desk.held(record), desk.held(replacement)
         assert (old.live, old.closed_by, old.closed_ms) == (False, replacement, desk.clock.now_ms())
         assert new.live
         assert desk.read(lambda r: [h.id for h in r.live(0, 10)]) == [replacement]
@@ -64,7 +64,7 @@ class ProjectionContract(StoreFixtures):
         desk.revise(record, importance=0.9)
         desk.fact("something else")
         receipt = desk.forget(record)
-        held = desk.read(lambda r: r.find(record))
+        held = desk.held(record)
         assert (held.receipt, held.live, held.seq, held.version) == (receipt, False, 0, 0)
         events = desk.read(lambda r: list(r.events(0, 10)))
         assert [(event.payload is None, event.salt is None) for event in events] == [

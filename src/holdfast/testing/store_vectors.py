@@ -80,7 +80,7 @@ class VectorContract(StoreFixtures):
     def test_a_vector_made_from_an_older_version_is_not_stored(self, desk: Desk) -> None:
         record = desk.fact("one")
         desk.bind()
-        held = desk.read(lambda r: r.find(record))
+        held = desk.held(record)
         desk.revise(record, importance=0.9)
         given = ([held.n], [held.seq], [(None, "one", None)], vectors_for([held.n]), MODEL)
         assert desk.store.put_vectors(*given) == 0
@@ -89,7 +89,7 @@ class VectorContract(StoreFixtures):
     def test_no_vector_is_stored_of_a_superseded_or_forgotten_memory(self, desk: Desk) -> None:
         closed, gone = desk.fact("closed"), desk.fact("gone")
         desk.bind()
-        held = [desk.read(lambda r, record=record: r.find(record)) for record in (closed, gone)]
+        held = [desk.held(record) for record in (closed, gone)]
         replacement = desk.correct(closed, "replacement")
         desk.forget(gone)
         ns, seqs = [h.n for h in held], [h.seq for h in held]

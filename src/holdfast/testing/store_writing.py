@@ -41,7 +41,7 @@ class JournalContract(StoreFixtures):
 
     def test_a_commit_returns_its_result_and_is_seen_by_the_next_reader(self, desk: Desk) -> None:
         record = desk.fact("Ada lives in Lisbon")
-        held = desk.read(lambda r: r.find(record))
+        held = desk.held(record)
         assert held.live
         assert (held.n, held.version, held.seq) == (1, 1, 1)
         assert desk.store.commit(lambda reader: Commit((), reader.count())) == 1

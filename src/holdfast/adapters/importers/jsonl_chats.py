@@ -38,7 +38,7 @@ _IDS = ("id", "message_id", "uuid")
 _SESSIONS = ("conversation_id", "session_id", "thread_id", "chat_id", "conversation", "session", "thread", "channel")
 _FOREIGN = frozenset(
     ("mapping", "chat_messages", "payload", "sessionId", "parentUuid", "core_memory", "entries", "entityType",
-     "relationType", "memory", "format")
+     "relationType", "memory", "format", "record_type", "instructions")
 )  # fmt: skip
 """Fields that other formats have and chats do not."""
 

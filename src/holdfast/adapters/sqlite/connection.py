@@ -78,17 +78,14 @@ def inspect_header(path: Path) -> bool:
         Damaged: it is shorter than its own header says.
         StoreReadOnly: it may not be read.
     """
+    if path.is_dir():
+        raise NotASpace(f"{path} is a folder; expected a file such as {path / 'memory.db'}.")
+    if not path.exists() or not path.stat().st_size:
+        return False
     try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except FileNotFoundError:
-        return False
-    except IsADirectoryError:
-        raise NotASpace(f"{path} is a folder; expected a file such as {path / 'memory.db'}.") from None
-    except PermissionError as error:
-        raise StoreReadOnly(f"{path} may not be read ({error.strerror}).") from None
-    if not head:
-        return False
+        head = next(blocks(path, 100), b"")
+    except apsw.CantOpenError:
+        raise StoreReadOnly(f"{path} may not be read.") from None
     if len(head) < 100 or not head.startswith(b"SQLite format 3\x00"):
         raise NotASpace(f"{path} is not a Holdfast space. It was not changed.")
     (page_bytes,) = struct.unpack(">H", head[16:18])
@@ -109,6 +106,30 @@ def inspect_header(path: Path) -> bool:
             "restore it from a backup, or copy it and run `holdfast check` on the copy."
         )
     return True
+
+
+def blocks(path: Path, size: int) -> Iterator[bytes]:
+    """The bytes of a file, so many at a time, read through SQLite.
+
+    A process that opens and closes a database by itself drops the locks that SQLite holds on it
+    (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    file = apsw.VFSFile("", str(path), [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0])
+    try:
+        end = file.xFileSize()
+        for start in range(0, end, size):
+            yield file.xRead(min(size, end - start), start)
+    finally:
+        file.xClose()
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that its owner alone may read, where there is none; SQLite's own files take after it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:
+        # It is there already, or cannot be made: SQLite says which.
+        return
 
 
 def connect(path: str, *, writable: bool) -> apsw.Connection:

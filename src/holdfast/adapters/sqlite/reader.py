@@ -59,15 +59,15 @@ class SqliteReader:
     """A `Reader` over one connection; whoever made it holds a transaction open."""
 
     def __init__(self, connection: apsw.Connection, identity: Identity) -> None:
-        self._connection = connection
+        self.connection = connection
         self._identity = identity
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Every row of a query."""
-        return self._connection.execute(sql, values).fetchall()
+        return self.connection.execute(sql, values).fetchall()
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-        return self._connection.execute(sql, values).fetchone()
+        return self.connection.execute(sql, values).fetchone()
 
     def head(self) -> Head:
         row = self._one(
@@ -143,8 +143,22 @@ class SqliteReader:
         row = self._one("SELECT count(*) FROM memory m " + sql, values)
         return row[0] if row else 0
 
-    def select(self, where: Mapping[str, Sequence[str | int]], since_ms: int | None, until_ms: int | None) -> list[int]:
-        sql, values = _where(where, since_ms, until_ms)
+    def names(self) -> list[str]:
+        sql = "SELECT author FROM memory WHERE author IS NOT NULL UNION SELECT subject FROM memory WHERE subject IS NOT NULL"
+        return [row[0] for row in self.rows(sql)]
+
+    def receipts(self) -> Sequence[Event]:
+        return [event_of(row, self._identity.space) for row in self.rows(EVENT_SQL + "WHERE e.type = 6 ORDER BY e.seq")]
+
+    def select(
+        self,
+        where: Mapping[str, Sequence[str | int]],
+        since_ms: int | None,
+        until_ms: int | None,
+        *,
+        superseded: bool = False,
+    ) -> list[int]:
+        sql, values = _where(where, since_ms, until_ms, superseded=superseded)
         return [row[0] for row in self.rows("SELECT m.n FROM memory m " + sql + " ORDER BY m.n", values)]
 
     def session(self, session: str) -> list[int]:
@@ -246,7 +260,7 @@ class SqliteReader:
 
     def digest(self) -> bytes:
         digest = hashlib.sha256()
-        for row in self._connection.execute(_DIGEST_SQL):
+        for row in self.connection.execute(_DIGEST_SQL):
             # What a forgotten memory was is nobody's business, in whichever order its events arrived.
             digest.update(repr((row[0], row[11:15]) if row[1] == FORGOTTEN else row).encode())
         for sql in (
@@ -254,15 +268,15 @@ class SqliteReader:
             "JOIN node o ON o.ref = e.node ORDER BY b.digest",
             "SELECT fingerprint, dimensions FROM model",
         ):
-            for row in self._connection.execute(sql):
+            for row in self.connection.execute(sql):
                 digest.update(repr(row).encode())
         return digest.digest()
 
 
 def _where(
-    where: Mapping[str, Sequence[str | int]], since_ms: int | None, until_ms: int | None
+    where: Mapping[str, Sequence[str | int]], since_ms: int | None, until_ms: int | None, *, superseded: bool = False
 ) -> tuple[str, list[str | int]]:
-    parts, values = ["m.state = 1"], list[str | int]()
+    parts, values = ["m.state IN (1, 2)" if superseded else "m.state = 1"], list[str | int]()
     for name, wanted in where.items():
         if name != "tag" and name not in _COLUMN:
             raise InvalidFilter(f"{name!r:.80} is not a field memories can be selected by.")

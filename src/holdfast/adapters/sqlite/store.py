@@ -12,6 +12,7 @@ import apsw
 from holdfast.adapters.sqlite.connection import (
     connect,
     inspect_header,
+    make_private,
     is_space,
     opening,
     refuse_newer,
@@ -22,6 +23,7 @@ from holdfast.adapters.sqlite.forks import Home, refuse_inherited
 from holdfast.adapters.sqlite.group import GroupCommit
 from holdfast.adapters.sqlite.migrate import migrate, migrations
 from holdfast.adapters.sqlite.reader import SqliteReader
+from holdfast.adapters.sqlite.residue import residue
 from holdfast.adapters.sqlite.rows import entry_check, pack_vector
 from holdfast.adapters.sqlite.turn import Turnstile
 from holdfast.adapters.sqlite.writer import SqliteWriter
@@ -60,6 +62,8 @@ class SqliteStore:
         exists = False if in_memory else inspect_header(Path(path))
         if not exists and (read_only or not create):
             raise StoreReadOnly(f"There is no space at {path}. Nothing was made; open it for writing to make one.")
+        if not exists and not in_memory:
+            make_private(Path(path))
         refuse_inherited(path)
         self._turnstile = Turnstile(None if in_memory or read_only else path)
         self._closed = False
@@ -241,6 +245,12 @@ class SqliteStore:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    def residue(self, texts: Sequence[str]) -> int:
+        if self.path == _MEMORY:
+            return 0
+        with self.reading() as reader:
+            return residue(reader.connection, self.files()[:2], texts)
 
     def problems(self) -> list[str]:
         with self.reading() as reader:

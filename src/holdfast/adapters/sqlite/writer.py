@@ -54,7 +54,7 @@ class SqliteWriter:
                 ),
             )  # fmt: skip
             last[node] = event
-            if False:
+            if is_new and not item.changes:
                 self.hold_place(n, header.record)
             self.execute(event, seq, n, is_new, item.changes)
         for node, event in last.items():

@@ -7,6 +7,7 @@ doubt, nothing is kept rather than a secret.
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -26,6 +27,7 @@ _DONE = {
     Action.MARK: "Kept, with",
 }
 _PLACES_NAMED = 3
+_NEAREST = 8
 
 Span = tuple[int, int, Sensitive]
 
@@ -101,25 +103,24 @@ def resolve(findings: Iterable[Finding], policy: Policy) -> list[Finding]:
 
 
 class _Cover:
-    """Spans by place, to ask whether one of them holds another."""
+    """Spans by place, to ask whether one of them holds another.
+
+    Looks at the nearest spans before a place only; should a farther one hold it, one finding too many is
+    kept, which changes nothing of what is redacted.
+    """
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._furthest: dict[int, int] = {}
 
     def add(self, start: int, end: int) -> None:
-        from bisect import insort
-
         if start not in self._furthest:
             insort(self._starts, start)
         self._furthest[start] = max(end, self._furthest.get(start, 0))
 
     def holds(self, start: int, end: int) -> bool:
-        from bisect import bisect_right
-
         at = bisect_right(self._starts, start)
-        # Spans that were kept do not hold one another, so the nearest few before it decide.
-        return any(self._furthest[self._starts[place]] >= end for place in range(max(0, at - 8), at))
+        return any(self._furthest[before] >= end for before in self._starts[max(0, at - _NEAREST) : at])
 
 
 def redact(
@@ -153,37 +154,37 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     return joined
 
 
-Piece = tuple[int, int, int, int]
-"""Start and end in the redacted text, start and end in the original."""
+Piece = tuple[int, int, int, int, bool]
+"""Start and end in the redacted text, start and end in the original, whether it is a label."""
 
 
 def _with_labels(text: str, spans: Sequence[Span]) -> tuple[str, list[Piece]]:
     parts: list[str] = []
     pieces: list[Piece] = []
     place, length = 0, 0
-    for start, end, sensitive in [*spans, (len(text), len(text), None)]:
-        for part, first, last in (
-            (text[place:start], place, start),
-            (LABELS[sensitive] if sensitive else "", start, end),
-        ):
+    for start, end, sensitive in spans:
+        for part, first, last in ((text[place:start], place, start), (LABELS[sensitive], start, end)):
             if part:
                 parts.append(part)
-                pieces.append((length, length + len(part), first, last))
+                pieces.append((length, length + len(part), first, last, first == start))
                 length += len(part)
         place = end
+    parts.append(text[place:])
+    pieces.append((length, length + len(text) - place, place, len(text), False))
     return "".join(parts), pieces
 
 
 def _placed(one: Finding, pieces: Sequence[Piece]) -> Finding:
     """A finding in the redacted text with its place in the original; a label it touches counts whole."""
-    start = end = 0
-    for first, last, was, ended in pieces:
-        whole = last - first != ended - was
-        if first <= one.start < last:
-            start = was if whole else was + one.start - first
-        if first < one.end <= last:
-            end = ended if whole else was + one.end - first
+    first = pieces[bisect_right(pieces, one.start, key=lambda piece: piece[0]) - 1]
+    last = pieces[bisect_right(pieces, one.end - 1, key=lambda piece: piece[0]) - 1]
+    start = first[2] if _is_label(first) else first[2] + one.start - first[0]
+    end = last[3] if _is_label(last) else last[2] + one.end - last[0]
     return Finding(one.detector, one.label, start, end, one.score)
+
+
+def _is_label(piece: Piece) -> bool:
+    return piece[4]
 
 
 def _reasons(findings: Sequence[Finding], policy: Policy) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ from holdfast.surfaces.cli.demo_child import count_bytes
 
 if TYPE_CHECKING:
     from holdfast.memory import Memory
+    from holdfast.model.erasure import ForgetReceipt
     from holdfast.model.recollection import Recollection
     from holdfast.model.records import Record
-    from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport
+    from holdfast.model.reports import HistoryEntry, ImportReport
     from holdfast.surfaces.cli.demo_story import Correction, Entry, Erasure, Question, Story
 
 TOP = 10

@@ -22,8 +22,8 @@ from holdfast.surfaces.cli.options import (
 
 if TYPE_CHECKING:
     from holdfast.memory import Memory
+    from holdfast.model.erasure import ForgetReceipt
     from holdfast.model.records import Record
-    from holdfast.model.reports import ForgetReceipt
 
 
 @click.command("add", short_help="Remember a fact.")

@@ -28,6 +28,8 @@ CREATE TABLE event (
     payload    BLOB
 ) STRICT;
 CREATE INDEX event_n ON event (n);
+-- The type is RECEIPT.
+CREATE INDEX event_receipt ON event (seq) WHERE type = 6;
 
 -- The projection: what holds now. Texts are not repeated here; `seq` leads to the payload that has them.
 CREATE TABLE memory (

@@ -17,9 +17,11 @@ _AT = re.compile(
     r"@((?:[^\W_][\w-]{0,62}+\.){1,8}[^\W\d_]{2,24}|(?:[^\W_][\w-]{0,62}+\.){1,8}xn--[a-z0-9-]{2,59})(?![\w-])"
 )
 _LOCAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.%+_-'")
-_FILES = frozenset(["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "mjs", "ts", "html", "json", "md", "txt", "py", "min"])
+_FILES = frozenset(
+    ["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "mjs", "ts", "html", "json", "md", "txt", "py", "min"]
+)
 _NOBODY = frozenset({"git", "noreply", "no-reply", "donotreply", "do-not-reply", "hg", "svn"})
-_IPV4 = re.compile(r"(?<![\w.])(?<!v )(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+_IPV4 = re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:]|\.\d)")
 _VERSION = re.compile(r"(?:version|release|build|firmware|\bv|\bver)\W{0,3}$", re.IGNORECASE)
 

@@ -11,9 +11,10 @@ value that a word for a secret is directly set to is one, whatever it looks like
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
 from holdfast.core.policy.detectors import phrases
-from holdfast.core.policy.detectors.guards import UUID, is_code, is_placeholder, is_random, mentions
+from holdfast.core.policy.detectors.guards import UUID, is_code, is_placeholder, is_random, mentions, one_of
 from holdfast.core.policy.detectors.key_formats import KEY, NAMES, REST, RUN
 from holdfast.model.policy import Finding, Sensitive
 
@@ -30,21 +31,25 @@ _HEADER = re.compile(
     r"\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:(?:bearer|token|basic|apikey"
     r"|key)\s{1,3})?([A-Za-z0-9+/=_.~:-]{12,2000}+)"
     r"|\bbearer\s{1,3}([A-Za-z0-9+/=_.~-]{20,2000}+)"
-    r"|(?:^|\s)(?:curl|wget|http)\b[^\n]{0,200}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,60}:([^\s\"'@]{4,100}+)",
+    r"|(?<=\s)(?:-u|--user)[ =]{1,2}[\"']?[^\s:\"']{1,60}+:([^\s\"'@]{4,100}+)",
     re.IGNORECASE,
 )
-_NAMED = re.compile(
-    r"(?:(?:api|access|secret|private|auth|client|signing|encryption|master|session|refresh|webhook|app|account"
-    r"|shared[ _-]?access|deploy|service|bot|admin|jwt|hmac|license|subscription|storage|rest)[ _-]?(?:key|token"
-    r"|secret)"
-    r"|apikey|(?<![A-Za-z])(?:secret|token|credentials?|bearer|sig)|secret[ _-]?access[ _-]?key"
-    r"|clave (?:de )?api|cl[ée] api|api[ -]?schl[üu]ssel|chave (?:de )?api|chiave api)(?:[ _-]?(?:value|base64|hex"
-    r"|string))?(?![a-z])"
-    r"[\"'`*\]]{0,3}\s{0,4}(?:=>|:=|->|==?|:|\bis\b(?:\s{0,2}:)?|\bes\b|\best\b|\bist\b|\bè\b|\bé\b)?\s{0,4}"
-    r"[\"'`*(]{0,3}([A-Za-z0-9+/=_.~-]{12,500}+)(?![(\[])",
+_VALUE = re.compile(r"[A-Za-z0-9](?<![A-Za-z0-9+/_.~-]{2})[A-Za-z0-9+/_.~-]{15,500}+={0,2}(?![(\[])")
+_NAME = re.compile(
+    r"(?:"
+    + one_of(
+        "api, access, secret, private, auth, client, signing, encryption, master, session, refresh, webhook, "
+        "app, account,"
+        "shared[ _-]?access, deploy, service, bot, admin, jwt, hmac, license, subscription, storage, rest"
+    )
+    + r"[ _-]?(?:key|token|secret)|apikey|(?<![A-Za-z])(?:secret|token|credentials?|bearer|sig)"
+    r"|secret[ _-]?access[ _-]?key"
+    r"|clave (?:de )?api|cl[ée] api|api[ -]?schl[üu]ssel|chave (?:de )?api|chiave api)"
+    r"(?:[ _-]?(?:value|base64|hex|string))?[\"'`*\]]{0,3}\s{0,4}"
+    r"(?:=>|:=|->|==?|:|\b(?:is|es|est|ist)\b(?:\s{0,2}:)?|\b[èé]\b)?\s{0,4}[\"'`*(]{0,3}$",
     re.IGNORECASE,
 )
-_NAMED_BY = ("key", "token", "secret", "credential", "bearer", "sig", "schl", "api", "chiave", "chave")
+_NAME_MOST = 80
 _NOT_SECRET = re.compile(
     r"(?:public|publishable|primary|foreign|partition|sort|cache|idempotency|page|next|id)[ _-]?$", re.IGNORECASE
 )
@@ -55,7 +60,7 @@ def find(text: str) -> list[Finding]:
     found = [*_keys(text), *_tokens(text), *_private_keys(text), *_addresses(text), *_headers(text), *_named(text)]
     found += phrases.find(text)
     embedded = _embedded(text) if found and ";base64," in text else []
-    return [one for one in found if not any(start <= one.start < end for start, end in embedded)]
+    return [one for one in found if not _inside(embedded, one.start)]
 
 
 def _found(label: str, start: int, end: int, score: float) -> Finding:
@@ -124,7 +129,7 @@ def _addresses(text: str) -> list[Finding]:
 
 def _headers(text: str) -> list[Finding]:
     found: list[Finding] = []
-    if not mentions(text, ("bearer", "authorization", "curl", "wget", "http")):
+    if not mentions(text, ("bearer", "authorization", "curl", "wget", "http ")):
         return found
     for match in _HEADER.finditer(text):
         group = match.lastindex or 1
@@ -138,15 +143,19 @@ def _headers(text: str) -> list[Finding]:
 def _named(text: str) -> list[Finding]:
     """Random values that a word for a key or a secret is set to."""
     found: list[Finding] = []
-    if not mentions(text, _NAMED_BY):
-        return found
-    for match in _NAMED.finditer(text):
-        value = match[1].rstrip(".:-~")
-        if _NOT_SECRET.search(text[max(0, match.start() - 14) : match.start()]):
+    for match in _VALUE.finditer(text):
+        value = match[0].rstrip(".:-~")
+        if not (UUID.fullmatch(value) or is_random(value)) or is_code(value):
             continue
-        if (is_random(value) or UUID.fullmatch(value)) and not is_code(value):
-            found.append(_found("secret value", match.start(1), match.start(1) + len(value), 0.8))
+        named = _NAME.search(text, max(0, match.start() - _NAME_MOST), match.start())
+        if named and not _NOT_SECRET.search(text, max(0, named.start() - 14), named.start()):
+            found.append(_found("secret value", match.start(), match.start() + len(value), 0.8))
     return found
+
+
+def _inside(spans: list[tuple[int, int]], place: int) -> bool:
+    at = bisect_right(spans, place, key=lambda span: span[0])
+    return at > 0 and place < spans[at - 1][1]
 
 
 def _embedded(text: str) -> list[tuple[int, int]]:

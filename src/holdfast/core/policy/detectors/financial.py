@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from holdfast.core.policy.detectors.guards import mentions, one_of
 from holdfast.model.policy import Finding, Sensitive
 
 _ACCOUNT = re.compile(
@@ -27,20 +28,56 @@ _BIC = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT = (
-    r"(?:(?:[$€£¥₹]|\b(?:usd|eur|gbp|chf|inr|cad|aud|us\$)) ?\d[\d,.' ]{0,14}+(?: ?(?:k|m|bn|thousand|million|lakh"
+    r"(?>(?:[$€£¥₹]|\b(?:usd|eur|gbp|chf|inr|cad|aud|us\$)) ?\d[\d,.' ]{0,14}+(?: ?(?:k|m|bn|thousand|million|lakh"
     r"|crore)\b)?"
     r"|\b\d[\d,.']{0,14}+ ?(?:k|thousand|million|lakh|crore)?(?:\b ?(?:dollars?|euros?|pounds?|rupees|francs|usd"
     r"|eur|gbp|chf|€|\$|£)"
     r"|(?<=k)\b))"
 )
-_ABOUT = (
-    r"(?:salary|salaries|income|wages?|earns?|earning|earned|i make|makes? about|paid me|net worth|debts?|owes?"
-    r"|owed|owing|mortgage"
-    r"|loan|loans|overdraft|bonus|pension|inheritance|inherited|savings|alimony|child support|bankruptcy"
-    r"|401\(?k\)?|portfolio"
-    r"|tax refund|credit limit|credit score|gehalt|verdien(?:e|t)|schulden|sueldo|salario|deuda|salaire|dettes?"
-    r"|stipendio|debito"
-    r"|hipoteca|salário|dívida)"
+_ABOUT = one_of(
+    "salary, salaries, income, wages?, earns?, earning, earned, i make, makes? about, paid me, net worth, "
+    "debts?, owes?, owed,"
+    "owing, mortgage, loans?, overdraft, bonus, pension, inheritance, inherited, savings, alimony, child support,"
+    "bankruptcy, 401k, portfolio, tax refund, credit limit, gehalt, verdien(?:e|t), schulden, sueldo, salario, "
+    "deuda, salaire,"
+    "dettes?, stipendio, debito, hipoteca, salário, dívida"
+)
+_MONEY = (
+    "salar",
+    "income",
+    "wage",
+    "earn",
+    "make",
+    "paid",
+    "worth",
+    "debt",
+    "owe",
+    "owing",
+    "mortgage",
+    "loan",
+    "overdraft",
+    "bonus",
+    "pension",
+    "inherit",
+    "saving",
+    "alimony",
+    "support",
+    "bankrupt",
+    "401",
+    "portfolio",
+    "refund",
+    "credit",
+    "gehalt",
+    "verdien",
+    "schuld",
+    "sueldo",
+    "deuda",
+    "dette",
+    "stipend",
+    "debito",
+    "hipoteca",
+    "salár",
+    "dívida",
 )
 _FIGURE = re.compile(rf"\b{_ABOUT}\b(?:\W{{1,3}}+\w{{1,16}}+){{0,6}}?\W{{0,3}}({_AMOUNT})", re.IGNORECASE)
 _FIGURE_FIRST = re.compile(
@@ -50,21 +87,30 @@ _FIGURE_FIRST = re.compile(
 )
 _SCORE = re.compile(r"\bcredit (?:score|rating)(?:\s{1,2}\w{1,8}){0,3}?\s{1,2}([3-8]\d{2})(?!\w)", re.IGNORECASE)
 
+_SHAPES = (
+    ("income, debt or wealth", _FIGURE),
+    ("income, debt or wealth", _FIGURE_FIRST),
+    ("credit score", _SCORE),
+)
+_ACCOUNTS = ("account", "acct", "a/c", "konto", "cuenta", "compte", "conto", "conta", "rekening")
+
 
 def find(text: str) -> list[Finding]:
     """Account numbers (payment) and figures of income, debt and wealth (financial) in folded text."""
     if not re.search(r"\d", text):
         return []
-    found = [_payment("account number", match) for match in _ACCOUNT.finditer(text)]
-    found += [_payment("routing number", match) for match in _ROUTING.finditer(text) if _aba(match[1])]
-    found += [_payment("sort code", match) for match in _SORT.finditer(text)]
-    found += [_payment("BIC", match) for match in _BIC.finditer(text)]
-    for label, shape in (
-        ("income, debt or wealth", _FIGURE),
-        ("income, debt or wealth", _FIGURE_FIRST),
-        ("credit score", _SCORE),
-    ):
-        found += [Finding(Sensitive.FINANCIAL, label, *match.span(1), 0.7) for match in shape.finditer(text)]
+    found: list[Finding] = []
+    if mentions(text, _ACCOUNTS):
+        found += [_payment("account number", match) for match in _ACCOUNT.finditer(text)]
+    if mentions(text, ("routing", "aba", "rtn", "transit", "sort", "bic", "swift")):
+        found += [_payment("routing number", match) for match in _ROUTING.finditer(text) if _aba(match[1])]
+        found += [_payment("sort code", match) for match in _SORT.finditer(text)]
+        found += [_payment("BIC", match) for match in _BIC.finditer(text)]
+    if mentions(text, _MONEY):
+        for label, shape in _SHAPES:
+            for match in shape.finditer(text):
+                end = match.start(1) + len(match[1].rstrip(" ,.'"))
+                found.append(Finding(Sensitive.FINANCIAL, label, match.start(1), end, 0.7))
     return found
 
 

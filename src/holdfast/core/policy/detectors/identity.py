@@ -78,7 +78,12 @@ _SCHEMES: tuple[_Scheme, ...] = (
     _scheme("Chinese resident number", r"[1-9]\d{16}[\dX]", ids.resident_id),
     _scheme("South African identity number", r"\d{13}", ids.rsa_id, r"id(?:entity)?(?: number| no\.?)|rsa id"),
     _scheme("Mexican CURP", r"[A-Z][AEIOUX][A-Z]{2}\d{6}[HMX][A-Z]{2}[B-DF-HJ-NP-TV-Z]{3}[A-Z0-9]\d", ids.curp),
-    _scheme("Japanese individual number", r"\d{4}([ -]?)\d{4}\1\d{4}", ids.my_number, r"my number|マイナンバー|個人番号"),
+    _scheme(
+        "Japanese individual number",
+        r"\d{4}([ -]?)\d{4}\1\d{4}",
+        ids.my_number,
+        r"my number|マイナンバー|個人番号",
+    ),
     _scheme(
         "passport number",
         r"(?=[A-Z]{0,3}\d)[A-Z]{0,3}\d{6,9}[A-Z]?|[A-Z]\d{2}[A-Z]{2}\d{4}",
@@ -94,8 +99,12 @@ _SCHEMES: tuple[_Scheme, ...] = (
         r"|führerschein(?:nummer)?|permis de conduire|carnet de conducir|patente di guida",
     ),
 )  # fmt: skip
+_DENSE = re.compile(r"\d(?:[ ./-]{0,2}\d){5}(?:[ ./-]{0,2}\d){0,20}+")
+_MARGIN = 40
 _LICENCE = "driving licence number"
 _NEAR_LICENCE = 12
+_FEW_DIGITS = frozenset({_LICENCE, "Indian PAN"})
+"""Schemes that may have fewer than six digits together."""
 
 
 def find(text: str) -> list[Finding]:
@@ -103,30 +112,52 @@ def find(text: str) -> list[Finding]:
     if not re.search(r"\d", text):
         return []
     found: list[Finding] = []
-    lower = text.lower()
+    lower, regions = text.lower(), _regions(text)
     for scheme in _SCHEMES:
         if not scheme.near:
-            found += _alone(text, scheme)
+            found += _alone(text, scheme, regions)
         elif any(word in lower for word in scheme.gate):
-            found += _worded(text, scheme)
+            found += _worded(text, scheme, regions)
     return found
 
 
-def _alone(text: str, scheme: _Scheme) -> list[Finding]:
-    return [_found(scheme, match, 0.95) for match in scheme.shape.finditer(text) if _agrees(scheme, match)]
+def _regions(text: str) -> list[tuple[int, int]]:
+    """Where six digits stand close together: no identifier but the codice fiscale is elsewhere."""
+    regions: list[tuple[int, int]] = []
+    for match in _DENSE.finditer(text):
+        start, end = max(0, match.start() - _MARGIN), min(len(text), match.end() + _MARGIN)
+        if regions and start <= regions[-1][1]:
+            regions[-1] = (regions[-1][0], end)
+        else:
+            regions.append((start, end))
+    return regions
 
 
-def _worded(text: str, scheme: _Scheme) -> list[Finding]:
-    """Numbers near a word: the words are rare, so they are looked for first."""
+def _alone(text: str, scheme: _Scheme, regions: list[tuple[int, int]]) -> list[Finding]:
+    places = [(0, len(text))] if scheme.check is ids.codice_fiscale else regions
+    return [
+        _found(scheme, match, 0.95)
+        for start, end in places
+        for match in scheme.shape.finditer(text, start, end)
+        # A match at the end of a region may be cut short; the margin is wider than any identifier.
+        if (match.end() < end or end == len(text)) and _agrees(scheme, match)
+    ]
+
+
+def _worded(text: str, scheme: _Scheme, regions: list[tuple[int, int]]) -> list[Finding]:
+    """Numbers near a word, looked for from the word on."""
     assert scheme.near is not None
+    few_digits = scheme.label in _FEW_DIGITS
+    before, after = (_NEAR_LICENCE, 0) if scheme.label == _LICENCE else (_BEFORE, _AFTER)
     found: dict[int, Finding] = {}
-    for word in scheme.near.finditer(text):
-        before, after = (_NEAR_LICENCE, 0) if scheme.label == _LICENCE else (_BEFORE, _AFTER)
-        for match in scheme.shape.finditer(text, word.end(), min(len(text), word.end() + before + 40)):
-            if match.start() <= word.end() + before and _agrees(scheme, match):
-                found.setdefault(match.start(), _found(scheme, match, 0.9))
-        if after:
-            for match in scheme.shape.finditer(text, max(0, word.start() - after - 20), word.start()):
+    for first, last in [(0, len(text))] if few_digits else regions:
+        for word in scheme.near.finditer(text, max(0, first - before), last):
+            for match in scheme.shape.finditer(text, word.end(), min(len(text), word.end() + before + _MARGIN)):
+                if match.start() <= word.end() + before and _agrees(scheme, match):
+                    found.setdefault(match.start(), _found(scheme, match, 0.9))
+            for match in (
+                scheme.shape.finditer(text, max(0, word.start() - after - _MARGIN), word.start()) if after else ()
+            ):
                 if match.end() >= word.start() - after and _agrees(scheme, match):
                     found.setdefault(match.start(), _found(scheme, match, 0.8))
     return list(found.values())

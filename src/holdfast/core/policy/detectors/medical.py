@@ -9,6 +9,7 @@ near a word for having, treating or being examined for something. Lists are in `
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from holdfast.core.policy.detectors.guards import words_of
 from holdfast.core.policy.detectors.medical_words import CLEAR, CONTEXT, MEDICINES, PHRASES, UNCLEAR
@@ -23,7 +24,8 @@ _STEM = re.compile(
     r"|metacin|profen|coxib|thiazide|semide|lukast|terol|sone|solone|trexate|platin|taxel|rubicin)s?"
 )
 _NOT_STEMS = words_of(
-    "elvir vir tamir samir vladimir april appril casimir person sone arsone statin astatin caine cocaine reservoir souvenir "
+    "elvir vir tamir samir vladimir april appril casimir person sone arsone statin astatin caine cocaine "
+    "reservoir souvenir "
     "memoir boudoir noir gliptin protocol symbol fullerol abril amanil doril petrol control patrol stool school"
 )
 _NEAR = 60
@@ -63,7 +65,5 @@ def _is_stem(word: str) -> bool:
 
 def _close(places: list[int], start: int) -> list[int]:
     """The place before and the place after, of ascending places."""
-    from bisect import bisect_left
-
     at = bisect_left(places, start)
     return places[max(0, at - 1) : at + 1]

@@ -14,10 +14,10 @@ import re
 from holdfast.model.policy import Finding, Sensitive
 
 _CARD = re.compile(
-    r"(?<!\d)(?<!\d[.,])(?:"
-    r"\d{12,19}+"
-    r"|\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?"
-    r"|\d{4}([ -])\d{6}\2\d{4,5}"
+    r"\d(?<!\d\d)(?<!\d[.,]\d)(?:"
+    r"\d{11,18}+"
+    r"|\d{3}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?"
+    r"|\d{3}([ -])\d{6}\2\d{4,5}"
     r")(?!\d)(?![.,]\d)"
 )
 _CARD_WORD = re.compile(

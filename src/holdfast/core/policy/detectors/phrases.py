@@ -23,12 +23,30 @@ STAND_INS = words_of(
 
 _WORD = re.compile(
     r"(?:pass[ _-]?(?:word|phrase|code|wd)|pwd|passwort|kennwort|contraseña|clave(?! (?:de )?api)|mot de passe|senha"
-    r"|palavra-passe|parola d'ordine|wachtwoord|hasło|lösenord|adgangskode|пароль|密码|密碼|パスワード|şifre|parola|비밀번호)"
+    r"|palavra-passe|parola d'ordine|wachtwoord|hasło|lösenord|adgangskode|пароль|密码|密碼|パスワード"
+    r"|şifre|parola|비밀번호)"
     r"(?![a-rt-zA-Z])",
     re.IGNORECASE,
 )
 _PASSWORD = (
-    *("pass", "pwd", "kennwort", "contrase", "clave", "mot de", "senha", "palavra", "parola", "wachtwoord", "hasło"),
+    *(
+        "passw",
+        "passp",
+        "passc",
+        "pass_",
+        "pass-",
+        "pass ",
+        "pwd",
+        "kennwort",
+        "contrase",
+        "clave",
+        "mot de",
+        "senha",
+        "palavra",
+        "parola",
+        "wachtwoord",
+        "hasło",
+    ),
     *("lösenord", "adgang", "пароль", "密", "パス", "şifre", "비밀"),
 )
 _CODED = ("pin", "sim", "code", "otp", "código", "geheimzahl", "acceso", "verificación")
@@ -67,20 +85,24 @@ _COUNTED = re.compile(
     r"|zeichen)",
     re.IGNORECASE,
 )
-_TALK = words_of("""a about above accepted active added again all allowed already also always an and another asked at automatically
+_TALK = words_of(
+    """
+    a about above accepted active added again all allowed already also always an and another asked at automatically
     available bad based been before being below better between both broken but by can cannot case-sensitive changed
     checked checking coming compromised correct created current default definitely different difficult done due easy
-    either encrypted enforced enough entered even exactly expired fine first for forgotten from generated getting going
-    good great had handled hard hashed has have here hers hidden his how huge i if important impossible in incorrect
-    invalid it its just kept known least leaked less like locked long longer lost mandatory maybe mine missing more
-    most much must my need needed never new nice no not nothing now null obvious of off ok okay old on one only or
-    original our out outdated over permanent plain please possible private probably protected public random reset
-    reused right safe same saved secure see sent set shared short should simple so some something sometimes somewhere
-    stale still stolen stored strong stuck such super supposed temporary terrible that the their them then there these
-    they this those to too tricky true two typed unchanged unique unsafe up updated used useless usually valid very
-    visible was weak what when where which who why with without working wrong yes yet you your manager managers field
-    prompt reset policy string str text unknown none required protected incorrecta correcta falsch richtig incorrect
-    oublié vergessen fehlt segura débil larga corta""")
+    either encrypted enforced enough entered even exactly expired fine first for forgotten from generated getting
+    going good great had handled hard hashed has have here hers hidden his how huge i if important impossible in
+    incorrect invalid it its just kept known least leaked less like locked long longer lost mandatory maybe mine
+    missing more most much must my need needed never new nice no not nothing now null obvious of off ok okay old on
+    one only or original our out outdated over permanent plain please possible private probably protected public
+    random reset reused right safe same saved secure see sent set shared short should simple so some something
+    sometimes somewhere stale still stolen stored strong stuck such super supposed temporary terrible that the their
+    them then there these they this those to too tricky true two typed unchanged unique unsafe up updated used useless
+    usually valid very visible was weak what when where which who why with without working wrong yes yet you your
+    manager managers field prompt reset policy string str text unknown none required protected incorrecta correcta
+    falsch richtig incorrect oublié vergessen fehlt segura débil larga corta
+    """
+)
 
 
 def find(text: str) -> list[Finding]:

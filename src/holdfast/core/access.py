@@ -1,0 +1,112 @@
+"""Whether a principal may do something in a space: one table, one function, refused by default."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from holdfast.model.access import Quota, Right, Standing, Usage
+
+VERBS: Final[Mapping[str, Right]] = MappingProxyType(
+    {
+        "Memory.session": Right.READ,
+        "Memory.recall": Right.READ,
+        "Memory.get": Right.READ,
+        "Memory.history": Right.READ,
+        "Memory.records": Right.READ,
+        "Memory.at": Right.READ,
+        "Memory.stats": Right.READ,
+        "Memory.export": Right.READ,
+        "Memory.settle": Right.READ,
+        "Memory.check": Right.READ,
+        "Memory.digest": Right.READ,
+        "Memory.preview_forget": Right.READ,
+        "Memory.receipts": Right.READ,
+        "Memory.proof": Right.READ,
+        "Memory.verify": Right.READ,
+        "Memory.remember": Right.WRITE,
+        "Memory.correct": Right.WRITE,
+        "Memory.revise": Right.WRITE,
+        "Memory.forget": Right.WRITE,
+        "Memory.import_": Right.WRITE,
+        "Memory.rebuild": Right.ADMIN,
+        "Session.id": Right.READ,
+        "Session.turns": Right.READ,
+        "Session.add": Right.WRITE,
+        "Session.add_many": Right.WRITE,
+        "Holdfast.space": Right.READ,
+        "Holdfast.spaces": Right.READ,
+        "Holdfast.grants": Right.SHARE,
+        "Holdfast.grant read": Right.SHARE,
+        "Holdfast.grant write": Right.SHARE,
+        "Holdfast.grant share": Right.ADMIN,
+        "Holdfast.grant admin": Right.ADMIN,
+        "Holdfast.revoke read": Right.SHARE,
+        "Holdfast.revoke write": Right.SHARE,
+        "Holdfast.revoke share": Right.ADMIN,
+        "Holdfast.revoke admin": Right.ADMIN,
+        "Holdfast.drop": Right.ADMIN,
+    }
+)
+"""What is needed for each verb in a space. A verb that is not listed is refused to everyone."""
+
+HOUSE_VERBS: Final = frozenset(
+    f"Holdfast.{verb}" for verb in ("create", "rename", "limit", "audit", "receipts", "check")
+)
+"""What only those do who administer the house, whatever they may do in a space."""
+
+NOT_OFFERED: Final = frozenset({"Memory.open"})
+"""Verbs of a memory that make no sense inside a house, and are refused there."""
+
+FREE: Final = frozenset({"Memory.close"})
+"""Verbs that let go of something and need no right."""
+
+
+def allows(verb: str, standing: Standing) -> bool:
+    """Whether a principal who stands like that to a space may do a verb there.
+
+    The one place where this is decided. Without a space nothing is allowed except what is of the house itself.
+    """
+    if verb in HOUSE_VERBS:
+        return standing.administers
+    needed = VERBS.get(verb)
+    if needed is None or standing.space is None:
+        return False
+    return standing.administers or (standing.right is not None and standing.right >= needed)
+
+
+def right_of(standing: Standing) -> Right:
+    """What a principal may do in a space that it may see."""
+    return Right.ADMIN if standing.administers else standing.right or Right.READ
+
+
+def over_quota(quota: Quota, usage: Usage, memories: int, size_bytes: int, writes: int) -> tuple[str, bool] | None:
+    """Why a write would exceed a quota, and whether it may succeed later; None when it would not.
+
+    Args:
+        usage: What the space holds now.
+        memories, size_bytes, writes: What the write would add.
+    """
+    if quota.memories is not None and memories > 0 and usage.memories + memories > quota.memories:
+        return f"it holds {usage.memories:,} of at most {quota.memories:,} memories", False
+    if quota.bytes is not None and size_bytes > 0 and usage.bytes + size_bytes > quota.bytes:
+        return f"it fills {usage.bytes:,} of at most {quota.bytes:,} bytes", False
+    if quota.writes_a_minute is not None and writes > 0 and usage.writes + writes > quota.writes_a_minute:
+        # More at once than a minute allows never succeeds.
+        later = writes <= quota.writes_a_minute
+        return f"it took {usage.writes:,} of at most {quota.writes_a_minute:,} writes a minute", later
+    return None
+
+
+def link(previous: bytes, *entry: str | int | None) -> bytes:
+    """The chain value of an audit entry."""
+    return hashlib.sha256(previous + json.dumps(entry, ensure_ascii=True).encode()).digest()
+
+
+def quota_text(quota: Quota) -> str:
+    """A quota in one line, such as ``memories=100``; ``none`` without bounds."""
+    fields = (("memories", quota.memories), ("bytes", quota.bytes), ("writes_a_minute", quota.writes_a_minute))
+    return " ".join(f"{name}={bound}" for name, bound in fields if bound is not None) or "none"
