@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -38,13 +38,29 @@ class _Threads:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(call, *args, **kwargs))
 
     async def stream(self, items: Iterator[T]) -> AsyncIterator[T]:
-        # The page ends before the iterator is asked for one item too many, so none is lost between pages.
         while page := await self.run(lambda: list(islice(items, _PAGE))):
             for item in page:
                 yield item
 
+    async def opened(self, opening: Callable[[], Memory]) -> Memory:
+        """Open a memory; one that nobody waits for any more is closed again."""
+        future = self._pool.submit(opening)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(future))
+        except asyncio.CancelledError:
+            future.add_done_callback(_close_unwanted)
+            raise
+        finally:
+            if not future.done() or future.exception() is not None:
+                self.shutdown()
+
     def shutdown(self) -> None:
         self._pool.shutdown(wait=False)
+
+
+def _close_unwanted(future: Future[Memory]) -> None:
+    if future.exception() is None:
+        future.result().close()
 
 
 class AsyncMemory:
@@ -71,14 +87,10 @@ class AsyncMemory:
     ) -> Self:
         """See `Memory.open`."""
         threads = _Threads("holdfast")
-        try:
-            memory = await threads.run(
-                Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock
-            )
-        except BaseException:
-            threads.shutdown()
-            raise
-        return cls(memory, threads)
+        opening = partial(
+            Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock
+        )
+        return cls(await threads.opened(opening), threads)
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,12 +10,13 @@ succeed later without a change by the caller.
     ├── NotFound (LookupError)
     ├── Conflict
     │   ├── VersionConflict      ├── KeyReused         ├── Rejected
-    │   └── ConfirmationNeeded
+    │   ├── ConfirmationNeeded   └── AlreadyThere
     ├── Gone
+    ├── NotAllowed
     ├── StoreError
     │   ├── NotASpace            ├── NewerSchema       ├── Damaged
     │   ├── StoreReadOnly        ├── StoreFull         ├── StoreBusy
-    │   └── Closed
+    │   ├── QuotaExceeded        └── Closed
     ├── ModelMismatch
     ├── EmbedderError
     │   ├── NoEmbedder           ├── EmbedderUnavailable   └── EmbedderRefused
@@ -86,8 +87,16 @@ class ConfirmationNeeded(Conflict):
     """This would forget more than may be forgotten without a look at it first. Nothing was forgotten."""
 
 
+class AlreadyThere(Conflict):
+    """There is a space of that name, or of one that looks like it, already. Nothing was changed."""
+
+
 class Gone(HoldfastError):
     """That memory was forgotten and stays forgotten. Nothing was written."""
+
+
+class NotAllowed(HoldfastError):
+    """There is no such space, or you may not do that there; which of the two is not told. Nothing was done."""
 
 
 class StoreError(HoldfastError):
@@ -120,6 +129,10 @@ class StoreBusy(StoreError):
     """Another process kept the space locked for too long. Nothing was written."""
 
     retryable = True
+
+
+class QuotaExceeded(StoreError):
+    """The space has reached its quota. Nothing of this write was kept; what was acknowledged before is."""
 
 
 class Closed(StoreError):

@@ -357,7 +357,7 @@ class Memory:
         """Wait until every memory has its vector; gives how many still have none when time is up.
 
         Raises:
-            EmbedderError: the model fails; what has no vector stays searchable by its words.
+            EmbedderError, InvalidVector: the model fails; what has no vector stays searchable by its words.
         """
         return self._space.embedding.settle(timeout_s, progress=progress)
 

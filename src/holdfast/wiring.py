@@ -55,7 +55,10 @@ class Space:
         last, at_ms = cut_of(self.store, moment, seq)
         past = _empty_copy(self.store.identity)
         copy_until(self.store, past, last, None if moment is None else at_ms)
-        if self.embedding.embedder is not None:
+        with self.store.reading() as reader:
+            model = reader.model()
+        if self.embedding.embedder is not None and model is not None:
+            past.adopt_model(model)
             lend_vectors(self.store, past, _entry_of)
         past.read_only = True
         embedding = (self.embedding.embedder, self.embedding.why_none)
@@ -81,7 +84,7 @@ def open_space(
 
 
 def _find_embedder(wanted: Embedder | str | None) -> tuple[Embedder | None, str | None]:
-    if wanted is None:
+    if wanted is None or wanted == "none":
         return None, "no embedding model was asked for: found by words only"
     if not isinstance(wanted, str):
         return wanted, None

@@ -29,7 +29,9 @@ def surface() -> str:
 
 
 def test_the_public_names_are_those_of_the_snapshot():
-    assert surface() == SNAPSHOT.read_text("utf-8"), f"run: python {Path(__file__).name} > {SNAPSHOT.name}, and say it in the CHANGELOG"
+    assert surface() == SNAPSHOT.read_text("utf-8"), (
+        f"run: python {Path(__file__).name} > {SNAPSHOT.name}, and say it in the CHANGELOG"
+    )
 
 
 def test_the_public_names_are_sorted_and_all_there():

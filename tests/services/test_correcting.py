@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from holdfast import Kind, Trust
 from holdfast.errors import Gone, InvalidField, InvalidText, InvalidTime, Rejected, VersionConflict
 from tests.services.scenes import found, refused, state_of
@@ -89,7 +87,6 @@ def test_a_correction_has_no_more_trust_than_its_origin_or_what_it_corrects(memo
     assert memory.correct(untrusted.id, "Ada lives in Porto.").trust is Trust.LOW
 
 
-@pytest.mark.xfail(strict=True, reason="core.decide.correct keeps the trust of what is corrected")
 def test_a_correction_from_a_poorer_origin_has_less_trust(memory):
     trusted = memory.remember("Ada lives in Lisbon.")
     assert memory.correct(trusted.id, "Ada lives in Porto.", origin="recalled").trust is Trust.NONE

@@ -57,6 +57,8 @@ def decode_payload(event: Event) -> Mapping[str, Any] | None:
         raise Damaged(
             f"Event {event.seq} holds a payload that cannot be read ({error}). Run `holdfast check`."
         ) from None
+    if not isinstance(payload, dict):
+        raise Damaged(f"Event {event.seq} holds a payload that is no JSON object. Run `holdfast check`.")
     return cast("Mapping[str, Any]", payload)
 
 

@@ -113,16 +113,20 @@ def correct(view: View, command: Correct, secret: bytes) -> tuple[tuple[Draft, .
         old if old.kind is Kind.FACT else _fact_about(old),
         text=command.text,
         origin=command.origin,
-        trust=TRUST_OF_ORIGIN[command.origin],
+        trust=min(old.trust, TRUST_OF_ORIGIN[command.origin]),
         actor=command.actor,
         valid_from=command.valid_from,
         valid_to=None,
+        object=None,
         arguments=None,
     )
     digest = text_digest(secret, command.text)
     reason = view.bar(digest)
     if reason is BarReason.FORGOTTEN:
-        raise _barred(reason)
+        raise Gone(
+            "The words of this correction were forgotten and stay forgotten. Nothing was written; "
+            "say it in other words, or remember them with readmit=True first."
+        )
     # The reason is the caller's words, so it goes where it is erased; what closes holds a digest only.
     beside = {"readmits": digest.hex()} if reason else {}
     if command.reason:

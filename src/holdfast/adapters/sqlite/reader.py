@@ -266,7 +266,7 @@ class SqliteReader:
         for sql in (
             "SELECT b.digest, b.reason, e.hlc, o.id, e.node_seq FROM bar b JOIN event e USING (seq) "
             "JOIN node o ON o.ref = e.node ORDER BY b.digest",
-            "SELECT fingerprint, dimensions FROM model",
+            "SELECT fingerprint, dimensions FROM model WHERE seq > 0",
         ):
             for row in self.connection.execute(sql):
                 digest.update(repr(row).encode())

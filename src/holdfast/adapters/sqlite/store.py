@@ -10,10 +10,11 @@ from pathlib import Path
 import apsw
 
 from holdfast.adapters.sqlite.connection import (
+    BUSY_MS,
     connect,
     inspect_header,
-    make_private,
     is_space,
+    make_private,
     opening,
     refuse_newer,
     schema_version,
@@ -34,6 +35,8 @@ from holdfast.ports.store import Commit, Identity, R, Reader, StoredVectors
 
 _IDLE_READERS = 8
 """Read connections kept open between uses."""
+TRUNCATE_BUSY_MS = 250
+"""How long emptying the log waits for readers."""
 _MEMORY = ":memory:"
 
 
@@ -181,8 +184,21 @@ class SqliteStore:
         """
         self._check_open()
         with translated(self.path), self._shared or _no_lock(), self._group.idle():
-            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (0, 0, 0)
+            # Writers wait meanwhile, so a reader that stays is not waited for long: the answer is "not yet".
+            self._connection.set_busy_timeout(TRUNCATE_BUSY_MS)
+            try:
+                busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (0, 0, 0)
+            finally:
+                self._connection.set_busy_timeout(BUSY_MS)
         return busy == 0
+
+    def adopt_model(self, model: SetModel) -> None:
+        """Take vectors of this model though no event binds the space to it, for a view of the past."""
+        self._write(
+            lambda: self._plain(
+                "INSERT OR IGNORE INTO model VALUES (1, ?, ?, 0)", (model.fingerprint, model.dimensions)
+            )
+        )
 
     def _write(self, work: Callable[[], R]) -> R:
         self._check_open()
@@ -229,7 +245,9 @@ class SqliteStore:
                 try:
                     yield SqliteReader(connection, self.identity)
                 finally:
-                    connection.execute("ROLLBACK").fetchall()
+                    # SQLite ends a transaction by itself on some errors; the error matters then, not the end.
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK").fetchall()
             finally:
                 self._give_back(connection)
 

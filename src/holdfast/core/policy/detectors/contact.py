@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from holdfast.core.policy.detectors import phones, streets
+from holdfast.core.policy.detectors.guards import words_of
 from holdfast.model.policy import Finding, Sensitive
 
 _LOCAL_MOST = 64
@@ -17,8 +18,10 @@ _AT = re.compile(
     r"@((?:[^\W_][\w-]{0,62}+\.){1,8}[^\W\d_]{2,24}|(?:[^\W_][\w-]{0,62}+\.){1,8}xn--[a-z0-9-]{2,59})(?![\w-])"
 )
 _LOCAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.%+_-'")
-_FILES = frozenset(
-    ["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "mjs", "ts", "html", "json", "md", "txt", "py", "min"]
+_FILES = words_of(
+    """
+    png jpg jpeg gif svg webp css js mjs ts html json md txt py min
+    """
 )
 _NOBODY = frozenset({"git", "noreply", "no-reply", "donotreply", "do-not-reply", "hg", "svn"})
 _IPV4 = re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)")

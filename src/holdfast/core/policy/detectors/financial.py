@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from holdfast.core.policy.detectors.guards import mentions, one_of
+from holdfast.core.policy.detectors.guards import mentions, one_of, words_of
 from holdfast.model.policy import Finding, Sensitive
 
 _ACCOUNT = re.compile(
@@ -42,42 +42,12 @@ _ABOUT = one_of(
     "deuda, salaire,"
     "dettes?, stipendio, debito, hipoteca, salário, dívida"
 )
-_MONEY = (
-    "salar",
-    "income",
-    "wage",
-    "earn",
-    "make",
-    "paid",
-    "worth",
-    "debt",
-    "owe",
-    "owing",
-    "mortgage",
-    "loan",
-    "overdraft",
-    "bonus",
-    "pension",
-    "inherit",
-    "saving",
-    "alimony",
-    "support",
-    "bankrupt",
-    "401",
-    "portfolio",
-    "refund",
-    "credit",
-    "gehalt",
-    "verdien",
-    "schuld",
-    "sueldo",
-    "deuda",
-    "dette",
-    "stipend",
-    "debito",
-    "hipoteca",
-    "salár",
-    "dívida",
+_MONEY = words_of(
+    """
+    salar income wage earn make paid worth debt owe owing mortgage loan overdraft bonus pension inherit saving alimony
+    support bankrupt 401 portfolio refund credit gehalt verdien schuld sueldo deuda dette stipend debito hipoteca
+    salár dívida
+    """
 )
 _FIGURE = re.compile(rf"\b{_ABOUT}\b(?:\W{{1,3}}+\w{{1,16}}+){{0,6}}?\W{{0,3}}({_AMOUNT})", re.IGNORECASE)
 _FIGURE_FIRST = re.compile(

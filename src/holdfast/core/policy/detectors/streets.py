@@ -25,7 +25,7 @@ _UNIT = (
     r"(?:apt|apartment|suite|ste|unit|flat|etage|piso|appt|wohnung"
     r"|whg)\b\.?[ #]{0,2}(?:no\.? ?)?[A-Za-z]{0,2}\d{1,5}+[A-Za-z]?"
 )
-_GAP = r"(?:[,;]?[ \t]{0,8}+\n?[ \t]{0,8}+(?:[>?|*]{1,3} ?)?)"
+_GAP = r"(?:[,;]?[ \t]{0,8}+\n?[ \t]{0,8}+(?:[>?|*]{1,3}+ ?+)?+)"
 _TAIL = rf"(?:{_GAP}{_UNIT})?"
 _ENGLISH = one_of(
     "Street, St, Avenue, Ave, Road, Rd, Lane, Ln, Drive, Dr, Boulevard, Blvd, Court, Ct, Place, Pl, Squares?, "
