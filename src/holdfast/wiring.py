@@ -77,10 +77,12 @@ def open_space(
     store = SqliteStore(name, fresh, genesis(space, node), read_only=read_only, create=create)
     try:
         found, why_none = _find_embedder(embedder)
-        return _assemble(store, clock, found, why_none, actor)
+        space = _assemble(store, clock, found, why_none, actor)
+        space.ledger.refresh_terms()
     except BaseException:
         store.close()
         raise
+    return space
 
 
 def _find_embedder(wanted: Embedder | str | None) -> tuple[Embedder | None, str | None]:

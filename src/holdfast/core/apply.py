@@ -6,29 +6,35 @@ from collections.abc import Iterable, Iterator
 
 from holdfast.core.codec import decode_content, decode_payload
 from holdfast.core.lexical import encode_terms
+from holdfast.core.receipts import ERASABLE
 from holdfast.core.secrets import subkey
 from holdfast.model.events import Bar, BarReason, Change, Close, Entomb, Event, EventType, Put, SetModel
 from holdfast.model.records import Content, entry_text
 
 
-def apply(event: Event, secret: bytes) -> tuple[Change, ...]:
+def apply(event: Event, secret: bytes, content: Content | None = None) -> tuple[Change, ...]:
     """The changes an event makes; pure, total and without a look at the state.
 
     An erased event of a memory means nothing: what it said is no longer known. A forget means the
     same whether its own payload is there or not, except that the bars are in the payload.
 
+    Args:
+        content: What the payload says, where the caller has it at hand; read from the payload otherwise.
+
     Raises:
         Damaged: the payload is not what Holdfast writes.
     """
-    header, payload = event.header, decode_payload(event)
+    header = event.header
+    if header.type in ERASABLE:
+        content = content or decode_content(event)
+        if content is None or event.payload is None:
+            return ()
+        put = Put(header.record, header.version, content, terms_of(content, secret))
+        # Nearly every payload is spared the reading; one that only speaks of it is read in vain.
+        lifted = (decode_payload(event) or {}).get("readmits") if b'"readmits"' in event.payload else None
+        return (put, Bar(bytes.fromhex(lifted), BarReason.LIFTED)) if lifted else (put,)
+    payload = decode_payload(event)
     match header.type:
-        case EventType.REMEMBERED | EventType.REVISED:
-            content = decode_content(event)
-            if content is None or payload is None:
-                return ()
-            put = Put(header.record, header.version, content, terms_of(content, secret))
-            readmitted = payload.get("readmits")
-            return (put, Bar(bytes.fromhex(readmitted), BarReason.LIFTED)) if readmitted else (put,)
         case EventType.SUPERSEDED:
             rejected = payload.get("rejected") if payload else None
             close = (Close(header.record, header.other),) if header.other else ()
@@ -39,7 +45,7 @@ def apply(event: Event, secret: bytes) -> tuple[Change, ...]:
             return (*entomb, *(Bar(bytes.fromhex(digest), BarReason.FORGOTTEN) for digest in bars))
         case EventType.MODEL_SET:
             return (SetModel(payload["fingerprint"], payload["dimensions"]),) if payload else ()
-        case EventType.RECEIPT:
+        case _:
             return ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -21,6 +22,8 @@ _DEFAULTS = {
     if not (field.default is MISSING and field.default_factory is MISSING)
 }
 _NAMES = tuple(field.name for field in fields(Content))
+_values = attrgetter(*_NAMES)
+_IN_ORDER = tuple(_DEFAULTS.get(name, MISSING) for name in _NAMES)
 
 
 def canonical(value: object) -> bytes:
@@ -30,11 +33,10 @@ def canonical(value: object) -> bytes:
 
 def content_dict(content: Content) -> dict[str, Any]:
     """The fields that differ from their defaults, as JSON values."""
-    out: dict[str, Any] = {}
-    for name in _NAMES:
-        value = getattr(content, name)
-        if name not in _DEFAULTS or value != _DEFAULTS[name]:
-            out[name] = dict(value) if name == "attributes" else value
+    values = zip(_NAMES, _values(content), _IN_ORDER, strict=True)
+    out: dict[str, Any] = {name: value for name, value, default in values if value != default}
+    if "attributes" in out:
+        out["attributes"] = dict(out["attributes"])
     return out
 
 
@@ -80,7 +82,7 @@ def decode_content(event: Event) -> Content | None:
 def record_of(event: Event, content: Content, closed_by: bytes | None = None, closed_ms: int | None = None) -> Record:
     """The record that an event's content makes."""
     return Record(
-        **{name: getattr(content, name) for name in _NAMES},
+        **dict(zip(_NAMES, _values(content), strict=True)),
         id=id_text(event.header.record),
         version=event.header.version,
         recorded_at=event.header.at_ms,

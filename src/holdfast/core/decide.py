@@ -68,7 +68,7 @@ def take(view: View, command: Take, secret: bytes) -> tuple[tuple[Draft, ...], T
     if reason and not command.readmit:
         raise _barred(reason)
     readmits = {"readmits": digest.hex()} if reason else {}
-    draft = Draft(EventType.REMEMBERED, command.record, 1, encode_content(content, **readmits))
+    draft = Draft(EventType.REMEMBERED, command.record, 1, encode_content(content, **readmits), content=content)
     return (draft,), Taken(command.record, is_new=True)
 
 

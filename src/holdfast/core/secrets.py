@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
 from holdfast.core.codec import canonical
 from holdfast.model.records import Content, Kind
-
-_SPACES = re.compile(r"\s+")
 
 
 @lru_cache(maxsize=1024)
@@ -23,7 +20,8 @@ def subkey(secret: bytes, purpose: str) -> bytes:
 
 def normalised(text: str) -> str:
     """A text without the differences that do not change what it says: case, width, spaces, end stops."""
-    return _SPACES.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip(" .!?\"'")
+    plain = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(plain.split()).strip(" .!?\"'")
 
 
 def text_digest(secret: bytes, text: str) -> bytes:

@@ -85,13 +85,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event that was decided and has no place in the journal yet."""
+    """An event that was decided and has no place in the journal yet.
+
+    Attributes:
+        content: What the payload says of a memory, so that it need not be read back from it.
+    """
 
     type: EventType
     record: Id
     version: int
     payload: bytes
     other: Id | None = None
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,8 +258,21 @@ class SpaceStore(Protocol):
         """Put memories back into the backlog, to be embedded again."""
         ...
 
-    def rebuild(self, replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]]) -> bytes:
-        """Drop the projection, make it again from the journal, and return its digest. Vectors are kept."""
+    @property
+    def index_version(self) -> str:
+        """What the stored terms were made with, as the last rebuild was told; empty before the first."""
+        ...
+
+    def rebuild(
+        self,
+        replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]],
+        index_version: str | None = None,
+    ) -> bytes:
+        """Drop the projection, make it again from the journal, and return its digest. Vectors are kept.
+
+        Args:
+            index_version: To be noted as what the terms were made with.
+        """
         ...
 
     def residue(self, texts: Sequence[str]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from holdfast.core.apply import apply, replay
+from holdfast.core.lexical import terms_fingerprint
 from holdfast.core.proof import SALT_BYTES, seal
 from holdfast.core.sync import admit
 from holdfast.core.view import View
@@ -52,7 +53,10 @@ class Ledger:
                 return Commit((), (result, ()))
             salts = self.clock.entropy(SALT_BYTES * len(drafts))
             events = seal(drafts, view.head(), self.clock.now_ms(), salts)
-            sealed = tuple(Sealed(event, apply(event, self.secret)) for event in events)
+            sealed = tuple(
+                Sealed(event, apply(event, self.secret, draft.content))
+                for event, draft in zip(events, drafts, strict=True)
+            )
             return Commit(sealed, (result, events))
 
         return self.store.commit(commit)
@@ -77,4 +81,9 @@ class Ledger:
 
     def rebuild(self) -> bytes:
         """Make the projection again from the journal; gives its digest."""
-        return self.store.rebuild(lambda events: replay(events, self.secret))
+        return self.store.rebuild(lambda events: replay(events, self.secret), terms_fingerprint())
+
+    def refresh_terms(self) -> None:
+        """Make the stored terms again where another tokeniser or stemmer made them."""
+        if not self.store.read_only and self.store.index_version != terms_fingerprint():
+            self.rebuild()

@@ -222,6 +222,19 @@ class Sharing:
             found = list(_audit_problems(view.audit()))
         return self._registry.problems() + found
 
+    def audit_length(self) -> int:
+        """How many changes were recorded."""
+        with self._registry.viewing() as view:
+            return view.audit_head()[0]
+
+    def truncate_log(self) -> bool:
+        """See `Registry.truncate_log`."""
+        return self._registry.truncate_log()
+
+    def close(self) -> None:
+        """Release the registry."""
+        self._registry.close()
+
     @contextmanager
     def _change(self) -> Iterator[tuple[RegistryDesk, int]]:
         with self._registry.changing() as desk:
@@ -264,7 +277,9 @@ def _checked_quota(quota: object) -> Quota:
     for name in ("memories", "bytes", "writes_a_minute"):
         bound = getattr(quota, name)
         if bound is not None and (type(bound) is not int or not 0 <= bound <= _LARGEST):
-            raise InvalidField(f"The quota's {name} is {bound!r:.60}; expected 0 or more, or None. Nothing was changed.")
+            raise InvalidField(
+                f"The quota's {name} is {bound!r:.60}; expected 0 or more, or None. Nothing was changed."
+            )
     return quota
 
 
@@ -283,9 +298,7 @@ def _find(view: RegistryView, receipt: str) -> DropReceipt | None:
 
 
 def _linked(previous: bytes, entry: AuditEntry) -> bytes:
-    return link(
-        previous, entry.seq, entry.at_ms, entry.by, entry.what, entry.space, entry.principal, entry.detail
-    )
+    return link(previous, entry.seq, entry.at_ms, entry.by, entry.what, entry.space, entry.principal, entry.detail)
 
 
 def _audit_problems(audit: Sequence[AuditEntry]) -> Iterator[str]:

@@ -55,6 +55,7 @@ class ReferenceStore:
         self._numbers: dict[Id, int] = {}
         self._clear()
         self._vector_revision = 0
+        self.index_version = ""
 
     def _clear(self) -> None:
         self.cells: dict[Id, _Cell] = {}
@@ -101,6 +102,8 @@ class ReferenceStore:
                         self.bars[digest] = (stamp, reason)
                 case SetModel():
                     if self.bound is None or stamp > self.bound[0]:
+                        if self.bound and self.bound[1] != change:
+                            self.drop_vectors([cell.n for cell in self.cells.values()])
                         self.bound = (stamp, change)
 
     def _newest(self) -> int:
@@ -115,7 +118,12 @@ class ReferenceStore:
             if event.header.record == record and event.header.type in ERASABLE:
                 self.journal[place] = replace(event, salt=None, payload=None)
 
-    def rebuild(self, replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]]) -> bytes:
+    def rebuild(
+        self,
+        replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]],
+        index_version: str | None = None,
+    ) -> bytes:
+        self.index_version = index_version or self.index_version
         self._check_open()
         before = self.cells, self.bars, self.bound
         vectors = {record: cell.vector for record, cell in self.cells.items()}

@@ -49,12 +49,12 @@ class Desk:
 
     def fact(self, text: str, **fields: Any) -> Id:
         """Take in a fact; gives its id."""
-        content = Content(kind=Kind.FACT, text=text, **{"valid_from": 1_000, **fields})
+        content = Content(kind=Kind.FACT, text=text, **_with(fields, valid_from=1_000))
         return self._take(content)
 
     def turn(self, text: str, **fields: Any) -> Id:
         """Take in a turn of session ``s1`` by Ada; gives its id."""
-        given = {"valid_from": 1_000, "author": "Ada", "session": "s1", "role": Role.USER, **fields}
+        given = _with(fields, valid_from=1_000, author="Ada", session="s1", role=Role.USER)
         return self._take(Content(kind=Kind.TURN, text=text, **given))
 
     def _take(self, content: Content) -> Id:
@@ -103,6 +103,10 @@ class Desk:
     def n(self, record: Id) -> int:
         """The local number of a memory."""
         return self.held(record).n
+
+
+def _with(fields: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    return {**defaults, **fields}
 
 
 def entry_of(reader: Reader, seq: int) -> Entry:

@@ -137,6 +137,19 @@ class VectorContract(StoreFixtures):
                 desk.embed(record, model=other)
         assert desk.read(lambda r: (r.backlog_size(), len(r.vectors(0).ns), r.model())) == (1, 0, MODEL)
 
+    def test_a_model_that_wins_in_a_merge_leaves_no_vector_of_the_one_that_loses(self, desk: Desk, rival: Desk) -> None:
+        record = desk.fact("one")
+        desk.bind()
+        desk.embed(record)
+        rival.clock.advance(60_000)
+        winner = SetModel("other/4", 4)
+        rival.bind(winner)
+        desk.ledger.merge(rival.read(lambda r: list(r.events(0, 10))))
+        assert desk.read(lambda r: (r.model(), r.backlog_size(), len(r.vectors(0).ns))) == (winner, 1, 0)
+        desk.embed(record, model=winner)
+        desk.ledger.rebuild()
+        assert desk.read(lambda r: (r.backlog_size(), len(r.vectors(0).ns))) == (0, 1)
+
     def test_vectors_whose_shapes_do_not_fit_are_refused(self, desk: Desk) -> None:
         record = desk.fact("one")
         desk.bind()

@@ -288,9 +288,7 @@ def _standing(administers: int | None, right: int | None, held: Sequence[Any]) -
 
 def _held(row: Sequence[Any]) -> HeldSpace:
     space, name, created_ms, made, memories, size, writes = row
-    return HeldSpace(
-        space, name, created_ms, bool(made), Quota(memories=memories, bytes=size, writes_a_minute=writes)
-    )
+    return HeldSpace(space, name, created_ms, bool(made), Quota(memories=memories, bytes=size, writes_a_minute=writes))
 
 
 def _right(number: int) -> Right:

@@ -152,8 +152,20 @@ class SqliteStore:
 
         self._write(work)
 
-    def rebuild(self, replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]]) -> bytes:
+    @property
+    def index_version(self) -> str:
+        with self.reading() as reader:
+            rows = reader.rows("SELECT CAST(value AS TEXT) FROM meta WHERE key = 'index'")
+        return rows[0][0] if rows else ""
+
+    def rebuild(
+        self,
+        replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]],
+        index_version: str | None = None,
+    ) -> bytes:
         def work() -> bytes:
+            if index_version is not None:
+                self._plain("INSERT OR REPLACE INTO meta VALUES ('index', ?)", (index_version.encode(),))
             reader = SqliteReader(self._connection, self.identity)
             writer = SqliteWriter(self._connection, keep_vectors=True)
             for table in ("memory", "tag", "derivation", "bar", "model", "backlog"):

@@ -77,10 +77,19 @@ class SqliteWriter:
                     held = self._run("SELECT seq FROM bar WHERE digest = ?", (digest,)).fetchone()
                     if not held or self._outranks(event, held[0]):
                         self._run("INSERT OR REPLACE INTO bar VALUES (?, ?, ?)", (digest, reason, seq))
-                case SetModel(fingerprint, dimensions):
-                    held = self._run("SELECT seq FROM model").fetchone()
-                    if not held or self._outranks(event, held[0]):
-                        self._run("INSERT OR REPLACE INTO model VALUES (1, ?, ?, ?)", (fingerprint, dimensions, seq))
+                case SetModel():
+                    self._set_model(event, seq, change)
+
+    def _set_model(self, event: Event, seq: int, change: SetModel) -> None:
+        held = self._run("SELECT seq, fingerprint, dimensions FROM model").fetchone()
+        if held and not self._outranks(event, held[0]):
+            return
+        named = (change.fingerprint, change.dimensions)
+        self._run("INSERT OR REPLACE INTO model VALUES (1, ?, ?, ?)", (*named, seq))
+        if held and held[1:] != named and not self._keep_vectors:
+            # Two nodes bound the space to a model each: what the loser's made cannot be compared with the winner's.
+            self._run("DELETE FROM vector")
+            self._run("INSERT OR IGNORE INTO backlog SELECT n FROM memory WHERE state = ?", (LIVE,))
 
     def hold_place(self, n: int, record: Id) -> None:
         """Make sure that a memory has its row, so that its number stays its own."""

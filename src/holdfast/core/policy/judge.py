@@ -18,6 +18,7 @@ from holdfast.model.records import TRUST_OF_ORIGIN, Origin, Trust
 
 LABELS: Mapping[Sensitive, str] = MappingProxyType({one: f"[{one}]" for one in Sensitive})
 """What stands in place of what was redacted."""
+_ORDER = {one: number for number, one in enumerate(Sensitive)}
 _ROUNDS = 8
 _WEIGHT = {Action.STORE: 0, Action.MARK: 1, Action.QUARANTINE: 2, Action.REDACT: 3, Action.REFUSE: 4}
 _DONE = {
@@ -84,12 +85,19 @@ def classes_for(origin: Origin, policy: Policy) -> tuple[Sensitive, ...]:
 def resolve(findings: Iterable[Finding], policy: Policy) -> list[Finding]:
     """Findings without those that lie inside another that weighs as much or more, in order of place.
 
-    The weightier action wins, then the surer, then the longer. Findings that overlap in part are both
-    kept, so that no character of either escapes. An order to the assistant is a whole sentence and takes
+    The weightier action wins, then the class that comes first in `Sensitive`, then the longer, then the
+    surer. Findings that overlap in part are both kept, so that no character of either escapes. An order to the assistant is a whole sentence and takes
     nothing in.
     """
     ranked = sorted(
-        findings, key=lambda one: (-_WEIGHT[policy.action(one.detector)], -(one.end - one.start), -one.score, one.label)
+        findings,
+        key=lambda one: (
+            -_WEIGHT[policy.action(one.detector)],
+            _ORDER[one.detector],
+            one.start - one.end,
+            -one.score,
+            one.label,
+        ),
     )
     kept: list[Finding] = []
     reach = _Cover()
@@ -147,8 +155,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     for start, end, sensitive in sorted(spans):
         if joined and start < joined[-1][1]:
             before = joined[-1]
-            order = list(Sensitive)
-            joined[-1] = (before[0], max(end, before[1]), min(before[2], sensitive, key=order.index))
+            joined[-1] = (before[0], max(end, before[1]), min(before[2], sensitive, key=_ORDER.__getitem__))
         else:
             joined.append((start, end, sensitive))
     return joined
@@ -192,8 +199,7 @@ def _reasons(findings: Sequence[Finding], policy: Policy) -> tuple[str, ...]:
     by_class: dict[Sensitive, list[Finding]] = {}
     for one in findings:
         by_class.setdefault(one.detector, []).append(one)
-    order = list(Sensitive)
-    ranked = sorted(by_class, key=lambda one: (-_WEIGHT[policy.action(one)], order.index(one)))
+    ranked = sorted(by_class, key=lambda one: (-_WEIGHT[policy.action(one)], _ORDER[one]))
     return tuple(
         f"{_DONE[policy.action(one)]} {one} content: {_what(by_class[one])}."
         for one in ranked

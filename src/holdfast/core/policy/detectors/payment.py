@@ -119,7 +119,7 @@ def _cards(text: str) -> list[Finding]:
     found: list[Finding] = []
     for match in _CARD.finditer(text):
         digits = re.sub(r"\D", "", match[0])
-        if len(set(digits)) < 3 or not luhn(digits):
+        if len(set(digits)) < 2 or not luhn(digits):
             continue
         named = digits[0] in _INDUSTRIES and _near_card_word(text, match.start(), match.end())
         if named or (len(digits) in _ALONE and _issued(digits)):

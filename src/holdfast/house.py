@@ -1,0 +1,345 @@
+"""`Holdfast`: a house of many spaces, with the principals who may use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+from holdfast.adapters.clock import SystemClock
+from holdfast.core import border, render
+from holdfast.core.budget import estimate_tokens, fill
+from holdfast.core.joining import join
+from holdfast.core.names import check_name, check_principal
+from holdfast.errors import InvalidField
+from holdfast.guard import guarded_memory
+from holdfast.house_wiring import OpenSpaces, open_registry
+from holdfast.memory import Memory
+from holdfast.model import limits
+from holdfast.model.access import OWNER, AuditEntry, Grant, Quota, Right, SpaceEntry
+from holdfast.model.erasure import LIMITS, Verification
+from holdfast.model.house import DropReceipt, HouseHit, HouseRecollection
+from holdfast.model.ids import parse_id
+from holdfast.model.recollection import Recollection
+from holdfast.model.times import When
+from holdfast.ports.clock import Clock
+from holdfast.ports.embedder import Embedder
+from holdfast.services.sharing import Sharing
+
+SPACES_AT_ONCE = 1_000
+"""The most spaces of one recall."""
+
+
+class Holdfast:
+    """Many spaces in one folder, and who may do what in them. Safe to use from several threads and processes.
+
+    Every call is made as a principal: the one named in the call (``as_``, or ``by`` for changes), else the one named
+    when the house was opened. That is the caller's own word: a house keeps agents of one program apart, it does
+    not keep out who can read the folder. Everything is refused that was not granted; a space that is not there and
+    one that is not yours are answered alike, by `NotAllowed`. ``owner`` administers the house: it may do everything.
+    """
+
+    def __init__(self, sharing: Sharing, spaces: OpenSpaces, clock: Clock, principal: str) -> None:
+        self._sharing = sharing
+        self._spaces = spaces
+        self._clock = clock
+        self._principal = principal
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        as_: str = OWNER,
+        embedder: Embedder | str | None = "auto",
+        create: bool = True,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Open the house in a folder, making both first where there are none; finishes what a crash left undone.
+
+        Args:
+            as_: Who acts where a call does not say.
+            embedder, clock: As for `Memory.open`, for all spaces.
+            create: Make a house where there is none.
+
+        Raises:
+            InvalidField: the principal's name is not a name.
+            NotASpace, NewerSchema, Damaged, StoreReadOnly, StoreError: the house cannot be used.
+        """
+        principal = check_principal(as_)
+        path, clock = Path(border.check_path(folder)).expanduser(), clock or SystemClock()
+        registry = open_registry(path, create=create)
+        try:
+            sharing = Sharing(registry, clock)
+            house = cls(sharing, OpenSpaces(path, sharing, embedder, clock), clock, principal)
+            house._repair()
+        except BaseException:
+            registry.close()
+            raise
+        return house
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every space and the registry."""
+        self._spaces.close()
+        self._sharing.close()
+
+    # Spaces
+
+    def create(self, name: str, *, by: str | None = None) -> SpaceEntry:
+        """Make a space; durable when this returns. Only who administers the house may.
+
+        Args:
+            name: Segments with slashes between them, such as ``acme/ada``; see `holdfast.core.names`.
+
+        Raises:
+            InvalidField: the name cannot be one.
+            NotAllowed.
+            AlreadyThere: a space of that name is there, or of one that looks the same.
+        """
+        entry = self._sharing.create(name, self._who(by))
+        self._spaces.make(self._sharing.check("Holdfast.space", self._who(by), entry.name, parse_id(entry.id)))
+        return entry
+
+    def spaces(self, *, as_: str | None = None) -> list[SpaceEntry]:
+        """The spaces that a principal may see, by name, with what it may do there."""
+        return self._sharing.spaces(self._who(as_))
+
+    def space(self, name: str, *, as_: str | None = None) -> Memory:
+        """The memory in a space, for one principal.
+
+        It has the calls of `Memory`, and each is checked against the grants of that moment: a grant that is
+        taken away, by any process, ends what it allowed at once, in sessions and iterators too. Closing it
+        leaves the space open for others.
+
+        Raises:
+            InvalidField: the name cannot be one.
+            NotAllowed: there is no such space, or the principal may not read it.
+            Damaged: the space's file is missing or broken.
+        """
+        who = check_principal(self._who(as_))
+        held = self._sharing.check("Holdfast.space", who, check_name(name, "space"))
+        return guarded_memory(self._sharing, self._spaces, held, who)
+
+    def rename(self, name: str, to: str, *, by: str | None = None) -> SpaceEntry:
+        """Give a space another name; its memories, grants and quota stay. Only who administers the house may.
+
+        Raises:
+            InvalidField, NotAllowed, AlreadyThere: nothing was changed.
+        """
+        return self._sharing.rename(name, to, self._who(by))
+
+    def limit(self, name: str, quota: Quota, *, by: str | None = None) -> SpaceEntry:
+        """Set the quota of a space, in place of the one it has. Only who administers the house may.
+
+        A write that would exceed it raises `QuotaExceeded` and stores nothing; forgetting is never refused.
+
+        Raises:
+            InvalidField, NotAllowed.
+        """
+        return self._sharing.limit(name, quota, self._who(by))
+
+    def drop(self, name: str, *, confirm: str, as_: str | None = None, reason: str | None = None) -> DropReceipt:
+        """Erase a space with everything in it, for good. Needs the right ``admin`` there.
+
+        It is refused to everyone from the first moment on, closed in this process, its files overwritten and
+        removed, its name taken out of the registry. A crash in between is made good when the house is opened again.
+
+        Args:
+            confirm: The name once more.
+            reason: Kept in the receipt: write nothing into it that should go.
+
+        Raises:
+            InvalidField: ``confirm`` is not the name; nothing was erased.
+            NotAllowed.
+            StoreError: a file cannot be erased; the space is gone from the house all the same.
+        """
+        if check_name(confirm, "space") != check_name(name, "space"):
+            raise InvalidField(f"{confirm!r:.80} does not confirm the space {name!r:.80}. Nothing was erased.")
+        return self._erase(self._sharing.bury(name, self._who(as_), reason))
+
+    def receipts(self, *, as_: str | None = None) -> list[DropReceipt]:
+        """The receipts of all dropped spaces, oldest first. Only who administers the house may."""
+        return self._sharing.receipts(self._who(as_))
+
+    def verify(self, receipt: DropReceipt) -> Verification:
+        """Whether what a receipt says is so: the space is gone from registry and folder, the audit unbroken."""
+        space = parse_id(receipt.space)
+        left = self._spaces.files().get(space, [])
+        problems = [*self._sharing.differences(receipt), *(f"{path.name} is still there" for path in left)]
+        checked = {"files": receipt.files, "audit entries": self._sharing.audit_length()}
+        pending = None if self._sharing.truncate_log() else "another reader still holds the registry's log"
+        return Verification(tuple(problems), pending, checked, LIMITS)
+
+    # Grants
+
+    def grant(self, principal: str, space: str, right: Right | str, *, by: str | None = None) -> Grant:
+        """Let a principal do something in a space: ``read``, ``write``, ``share`` or ``admin``.
+
+        Each right includes those before it. A grant only ever adds: where the principal may do that already,
+        nothing changes. Who has ``share`` there may grant ``read`` and ``write``; who has ``admin``, all.
+
+        Raises:
+            InvalidField, NotAllowed.
+        """
+        return self._sharing.grant(principal, space, right, self._who(by))
+
+    def revoke(
+        self, principal: str, space: str, right: Right | str = Right.READ, *, by: str | None = None
+    ) -> Right | None:
+        """Take a right away, with those that include it; gives the right that is left, if any.
+
+        Works at once in every process. What the principal granted to others stays; see `grants` and `audit`.
+
+        Args:
+            right: ``read``, the default, takes everything.
+
+        Raises:
+            InvalidField, NotAllowed: who has ``share`` may not take ``share`` or ``admin`` from anyone.
+        """
+        return self._sharing.revoke(principal, space, right, self._who(by))
+
+    def grants(self, space: str, *, as_: str | None = None) -> list[Grant]:
+        """The grants on a space, by principal. Needs the right ``share``.
+
+        Raises:
+            InvalidField, NotAllowed.
+        """
+        return self._sharing.grants(space, self._who(as_))
+
+    # Across spaces
+
+    def recall(
+        self,
+        query: str,
+        *,
+        spaces: Sequence[str] | None = None,
+        as_: str | None = None,
+        budget_tokens: int | None = None,
+        limit: int = 10,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        now: When | None = None,
+    ) -> HouseRecollection:
+        """What several spaces hold about a question, best first, each hit with its space.
+
+        Scores of different spaces do not compare, so each space's calibrated confidence is dealt out over its
+        ranks, and that orders the hits; see `holdfast.core.joining`.
+
+        Args:
+            spaces: Where to look, 1 to 1,000 names; everywhere the principal may read where None.
+            limit: The most hits in all, 1 to 1,000.
+            query, budget_tokens, where, since, until, now: See `Memory.recall`.
+
+        Raises:
+            NotAllowed: one of the spaces is not there or not the principal's to read; nothing was looked up.
+            InvalidText, InvalidFilter, InvalidTime, InvalidField.
+        """
+        start = self._clock.monotonic_s()
+        limit = border.check_count(limit, "limit", limits.LIMIT_HITS)
+        border.check_text(query, "query", limits.QUERY_CHARS)
+        if budget_tokens is not None:
+            border.check_count(budget_tokens, "budget", 10_000_000)
+        who = check_principal(self._who(as_))
+        names = [entry.name for entry in self.spaces(as_=who)] if spaces is None else _checked_spaces(spaces)
+        # All of them are checked before the first is asked; two spellings of a name are one space.
+        held = {space.id: space for space in (self._sharing.check("Memory.recall", who, name) for name in names)}
+        found = {
+            space.name: guarded_memory(self._sharing, self._spaces, space, who).recall(
+                query, limit=limit, where=where, since=since, until=until, now=now
+            )
+            for space in held.values()
+        }
+        hits = _joined(found, limit, budget_tokens)
+        text = _fenced(hits)
+        return HouseRecollection(
+            query=query,
+            hits=tuple(hits),
+            text=text,
+            tokens=estimate_tokens(text) if text else 0,
+            confidence=max((one.confidence for one in found.values()), default=0.0) if hits else 0.0,
+            by_space={name: one.confidence for name, one in found.items()},
+            degraded="; ".join(dict.fromkeys(one.degraded for one in found.values() if one.degraded)) or None,
+            pending=sum(one.pending for one in found.values()),
+            took_ms=(self._clock.monotonic_s() - start) * 1000,
+        )
+
+    # Keeping
+
+    def audit(self, *, as_: str | None = None) -> list[AuditEntry]:
+        """Every change of spaces, grants and quotas, oldest first. Only who administers the house may."""
+        return self._sharing.audit(self._who(as_))
+
+    def check(self, *, as_: str | None = None) -> list[str]:
+        """What is wrong with the house, in words; empty when all is well. Only who administers the house may.
+
+        Looks at the registry, the chain of its audit, and whether spaces and files belong together; for what is
+        inside a space see `Memory.check`.
+        """
+        problems = self._sharing.problems(self._who(as_))
+        held = {space.id: space for space in self._sharing.held()}
+        problems += [
+            f"the file of the space {space.name!r} is missing; restore it from a backup"
+            for space in held.values()
+            if space.made and not self._spaces.has_file(space.id)
+        ]
+        problems += [
+            f"{paths[0].name} belongs to no space of this house; it was left alone"
+            for space, paths in self._spaces.files().items()
+            if space not in held
+        ]
+        return problems
+
+    def _who(self, named: str | None) -> str:
+        return self._principal if named is None else named
+
+    def _erase(self, receipt: DropReceipt) -> DropReceipt:
+        space = parse_id(receipt.space)
+        self._spaces.close_space(space)
+        return self._sharing.finish(receipt, *self._spaces.erase(space))
+
+    def _repair(self) -> None:
+        """Finish the drops that a crash interrupted, and erase what came back of dropped spaces."""
+        for receipt in self._sharing.unfinished():
+            self._erase(receipt)
+        there = self._spaces.files()
+        for space in there.keys() & set(self._sharing.buried()):
+            self._spaces.erase(space)
+
+
+def _checked_spaces(spaces: object) -> list[str]:
+    listed = [] if isinstance(spaces, str) or not isinstance(spaces, Sequence) else cast("Sequence[object]", spaces)
+    if not 0 < len(listed) <= SPACES_AT_ONCE:
+        raise InvalidField(f"The spaces are {spaces!r:.60}; expected a list of 1 to {SPACES_AT_ONCE:,} names.")
+    return [check_name(name, "space") for name in listed]
+
+
+def _joined(found: Mapping[str, Recollection], limit: int, budget_tokens: int | None) -> list[HouseHit]:
+    names = list(found)
+    placed = join([(found[name].confidence, len(found[name])) for name in names], limit)
+    hits = [HouseHit(names[one.ranking], found[names[one.ranking]][one.place], one.share) for one in placed]
+    if budget_tokens is None:
+        return hits
+    lines = [_line(place, hit) for place, hit in enumerate(hits, 1)]
+    room = budget_tokens - estimate_tokens("\n".join((render.OPEN, render.NOTE, render.CLOSE)))
+    return [hits[place] for place in fill(lines, room, lambda line: estimate_tokens("\n" + line))]
+
+
+def _fenced(hits: Sequence[HouseHit]) -> str:
+    if not hits:
+        return ""
+    return "\n".join((render.OPEN, render.NOTE, *(_line(n, hit) for n, hit in enumerate(hits, 1)), render.CLOSE))
+
+
+def _line(number: int, hit: HouseHit) -> str:
+    # A name holds no character that could end the fence or the line; see `holdfast.core.names`.
+    return render.line(number, hit.record).replace(f"[{number}] ", f"[{number}] in {hit.space}: ", 1)

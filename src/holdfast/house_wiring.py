@@ -1,0 +1,237 @@
+"""The open spaces of a house: files made, opened once, shared by principals, closed and erased."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from copy import copy
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, cast
+
+from holdfast.adapters.sqlite.registry import SqliteRegistry
+from holdfast.adapters.sqlite.usage import usage_of
+from holdfast.errors import Closed, Damaged, NotAllowed, NotASpace, StoreError, StoreReadOnly
+from holdfast.model.access import OWNER, HeldSpace
+from holdfast.ports.clock import Clock
+from holdfast.ports.embedder import Embedder
+from holdfast.ports.store import SpaceStore
+from holdfast.services.quotas import LimitedStore
+from holdfast.services.sharing import Sharing
+from holdfast.wiring import Space, open_space
+
+REGISTRY = "house.db"
+KEPT_OPEN = 32
+"""Spaces that stay open although nobody uses them at the moment."""
+_BLOCK = bytes(1 << 20)
+_CONTENT = (".db", ".db-wal", ".db-journal")
+"""Endings of files that hold what a space holds; the others hold locks and places."""
+
+_everywhere: weakref.WeakSet[OpenSpaces] = weakref.WeakSet()
+_everywhere_lock = threading.Lock()
+
+
+def open_registry(folder: Path, *, create: bool) -> SqliteRegistry:
+    """The registry in a folder, made with the folder where there is none.
+
+    Raises:
+        NotASpace: it is no folder, or its registry is another file.
+        StoreReadOnly: there is none, or it cannot be written.
+    """
+    if not create and not (folder / REGISTRY).exists():
+        raise StoreReadOnly(f"There is no house in {folder}. Nothing was made; open it with create=True to make one.")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotASpace(f"{folder} is a file; a house is a folder. It was not changed.") from None
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be made ({error.strerror}). Nothing was made.") from None
+    return SqliteRegistry(str(folder / REGISTRY))
+
+
+class Handle:
+    """One space that is open. It closes when nobody holds the handle any more, or when it is told to."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.pasts: weakref.WeakSet[Any] = weakref.WeakSet()
+        """Copies of the space as it was, which go when it goes."""
+        self._closing = weakref.finalize(self, space.close)
+
+    def close(self) -> None:
+        for past in list(self.pasts):
+            past.close()
+        self._closing()
+
+
+class OpenSpaces:
+    """Opens each space of a house once in this process, with one model for all of them."""
+
+    def __init__(self, folder: Path, sharing: Sharing, embedder: Embedder | str | None, clock: Clock) -> None:
+        self._folder = folder
+        self._sharing = sharing
+        self._embedder = embedder
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._closed = False
+        self._open: weakref.WeakValueDictionary[bytes, Handle] = weakref.WeakValueDictionary()
+        self._recent: OrderedDict[bytes, Handle] = OrderedDict()
+        with _everywhere_lock:
+            _everywhere.add(self)
+
+    def handle(self, space: HeldSpace) -> Handle:
+        """The space, opened.
+
+        Raises:
+            NotAllowed: it was dropped in the meantime.
+            Damaged: its file is missing.
+        """
+        with self._lock:
+            if self._closed:
+                raise Closed("The house was closed; open it again to use it.")
+            handle = self._open.get(space.id)
+            if handle is None:
+                handle = self._open[space.id] = self._opened(space)
+            self._recent[space.id] = handle
+            self._recent.move_to_end(space.id)
+            surplus = [self._recent.popitem(last=False) for _ in range(len(self._recent) - KEPT_OPEN)]
+        del surplus  # closed here, outside the lock, unless somebody uses them
+        return handle
+
+    def make(self, space: HeldSpace) -> None:
+        """Make the file of a space that has just been taken into the registry."""
+        self.handle(space)
+
+    def _opened(self, space: HeldSpace) -> Handle:
+        path = self._path(space.id)
+        if space.made and not path.exists():
+            self._refuse_dropped(space)
+            raise Damaged(f"The file of the space {space.name!r} is missing: {path}. Restore it from a backup.")
+        try:
+            opened = open_space(
+                str(path), self._embedder, OWNER, read_only=False, create=not space.made, clock=self._clock
+            )
+        except StoreError:
+            self._refuse_dropped(space)
+            raise
+        handle = Handle(opened)
+        if not (self._sharing.is_there(space.id) if space.made else self._sharing.mark_made(space.id)):
+            handle.close()
+            erase_files(self._folder, space.id)
+            self._refuse_dropped(space)
+        if opened.embedding.embedder is not None:
+            self._embedder = opened.embedding.embedder  # loaded once, for every space
+        limited = LimitedStore(opened.store, self._clock, lambda: self._sharing.quota_of(space.id), usage_of)
+        opened.ledger.store = cast("SpaceStore", limited)
+        return handle
+
+    def _refuse_dropped(self, space: HeldSpace) -> None:
+        if not self._sharing.is_there(space.id):
+            raise NotAllowed(f"There is no space {space.name!r} any more. Nothing was done.")
+
+    def close_space(self, space: bytes) -> None:
+        """Close a space in every house of this process."""
+        with _everywhere_lock:
+            houses = list(_everywhere)
+        for house in houses:
+            house._let_go(space)
+
+    def _let_go(self, space: bytes) -> None:
+        with self._lock:
+            handle = self._open.pop(space, None)
+            self._recent.pop(space, None)
+        if handle is not None:
+            handle.close()
+
+    def erase(self, space: bytes) -> tuple[int, int]:
+        """Overwrite and remove the files of a space; gives how many there were and their bytes.
+
+        Raises:
+            StoreError: one of them is still there.
+        """
+        return erase_files(self._folder, space)
+
+    def files(self) -> dict[bytes, list[Path]]:
+        """The files in the folder that have the name of a space, by its id."""
+        found: dict[bytes, list[Path]] = {}
+        for path in sorted(self._folder.iterdir()):
+            digits, dot, ending = path.name.partition(".")
+            if dot and ending.startswith("db") and len(digits) == 32 and set(digits) <= set("0123456789abcdef"):
+                found.setdefault(bytes.fromhex(digits), []).append(path)
+        return found
+
+    def has_file(self, space: bytes) -> bool:
+        """Whether the file of a space is there."""
+        return self._path(space).exists()
+
+    def close(self) -> None:
+        """Close every space; a second call does nothing."""
+        with self._lock:
+            self._closed = True
+            handles = list(self._open.values())
+            self._open.clear()
+            self._recent.clear()
+        for handle in handles:
+            handle.close()
+
+    def _path(self, space: bytes) -> Path:
+        return self._folder / f"{space.hex()}.db"
+
+
+def erase_files(folder: Path, space: bytes) -> tuple[int, int]:
+    """Overwrite what a space held, remove its files, and see to it that they stay removed.
+
+    Files are overwritten in place and never shortened first: another process may still have them mapped.
+    """
+    count, size = 0, 0
+    paths = sorted(folder.glob(f"{space.hex()}.*"))
+    try:
+        for path in paths:
+            size += path.stat().st_size
+            if path.name.endswith(_CONTENT):
+                _overwrite(path)
+            path.unlink()
+            count += 1
+        if count:
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except FileNotFoundError:
+        return erase_files(folder, space)  # another process erases it too; what is left is looked at again
+    except OSError as error:
+        raise StoreError(
+            f"A file of the dropped space cannot be erased ({error.strerror}); opening the house again tries it again."
+        ) from error
+    return count, size
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b", buffering=0) as file:
+        left = path.stat().st_size
+        while left > 0:
+            left -= file.write(_BLOCK[:left])
+        os.fsync(file.fileno())
+
+
+def acting_as(space: Space, actor: str) -> Space:
+    """The same space for another principal: parts that note who acts are copied, all else is shared."""
+    parts: dict[str, Any] = {field.name: getattr(space, field.name) for field in fields(space)}
+    copies: dict[int, Any] = {}
+    for part in parts.values():
+        if "_actor" in _inside(part):
+            copies[id(part)] = copy(part)
+            _inside(copies[id(part)])["_actor"] = actor
+    for part in parts.values():
+        if id(part) not in copies and any(id(one) in copies for one in _inside(part).values()):
+            copies[id(part)] = copy(part)
+    for twin in copies.values():
+        _inside(twin).update({name: copies[id(one)] for name, one in _inside(twin).items() if id(one) in copies})
+    return replace(space, actor=actor, **{name: copies[id(part)] for name, part in parts.items() if id(part) in copies})
+
+
+def _inside(part: Any) -> dict[str, Any]:
+    return getattr(part, "__dict__", {})
