@@ -159,6 +159,11 @@ _TOLD = (
     ("Server=tcp:db.test;User Id=app;Password={};Encrypt=true", "configuration"),
     ("mysqldump -u root --password={} shop", "configuration"),
     ("passphrase: {}", "phrase"),
+    ("pw: {}", "phrase"),
+    ("my password's {} btw", "phrase"),
+    ("the password to my old laptop is {}", "phrase"),
+    ("le mot de passe du wifi est {}", "phrase, other language"),
+    ("router login is admin / {}", "phrase, nothing named"),
 )
 
 
@@ -211,6 +216,11 @@ def _structured(draw: _Draw) -> Iterator[Sample]:
     yield Sample(
         "named random value", draw.one(("my api key is {}", "X-Api-Key: {}", 'secret_key = "{}"')).format(value), value
     )
+    value = draw.text(32)
+    yield Sample("named random value", f"The API token for {draw.one(_WORDS)} is {value}", value)
+    yield Sample("PIN or code", draw.one((f"{(pin := draw.code(6))} is your login code", f"my PIN is {pin}")), pin)
+    words = " ".join(draw.random.choices([word for word in _WORDS if len(word) <= 8], k=12))
+    yield Sample("seed phrase", f"seed phrase: {words}", words)
     basic = base64.b64encode(f"ada:{draw.password()}".encode()).decode()
     yield Sample("authorization header", f"Authorization: Basic {basic}", basic)
 

@@ -185,8 +185,8 @@ class AsyncMemory:
     ) -> ForgetReceipt:
         """See `Memory.forget`."""
         return await self._threads.run(
-            self._memory.forget, *ids, about=about, mentions=mentions, session=session, since=since, until=until, where=where, query=query,
-            limit=limit, confirm=confirm, reason=reason,
+            self._memory.forget, *ids, about=about, mentions=mentions, session=session, since=since, until=until,
+            where=where, query=query, limit=limit, confirm=confirm, reason=reason,
         )  # fmt: skip
 
     async def preview_forget(
@@ -203,8 +203,8 @@ class AsyncMemory:
     ) -> ForgetPreview:
         """See `Memory.preview_forget`."""
         return await self._threads.run(
-            self._memory.preview_forget, *ids, about=about, mentions=mentions, session=session, since=since, until=until, where=where, query=query,
-            limit=limit,
+            self._memory.preview_forget, *ids, about=about, mentions=mentions, session=session, since=since,
+            until=until, where=where, query=query, limit=limit,
         )  # fmt: skip
 
     async def receipts(self) -> list[ForgetReceipt]:

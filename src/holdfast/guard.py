@@ -67,7 +67,7 @@ class Gate:
 
     def pass_out(self, verb: str, result: Any) -> Any:
         """What a caller may have of a result."""
-        kind: type[Any] = type(result)
+        kind = cast("type[Any]", type(result))
         if kind.__name__ in _KINDS and kind.__module__.startswith("holdfast."):
             if isinstance(result, Memory):
                 self.handle.pasts.add(result)
@@ -93,7 +93,7 @@ class Guarded:
         if name.startswith("_"):
             raise AttributeError(f"{name!r} is not for use through a house")
         target, gate = self._target, self._gate
-        kind: type[Any] = type(target)
+        kind = cast("type[Any]", type(target))
         verb = f"{kind.__name__}.{name}"
         if not isfunction(getattr_static(kind, name, None)):
             getattr_static(target, name)  # AttributeError for what is not there at all

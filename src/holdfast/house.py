@@ -317,7 +317,8 @@ class Holdfast:
 
 
 def _checked_spaces(spaces: object) -> list[str]:
-    listed = [] if isinstance(spaces, str) or not isinstance(spaces, Sequence) else cast("Sequence[object]", spaces)
+    is_list = isinstance(spaces, Sequence) and not isinstance(spaces, str)
+    listed: Sequence[object] = cast("Sequence[object]", spaces) if is_list else ()
     if not 0 < len(listed) <= SPACES_AT_ONCE:
         raise InvalidField(f"The spaces are {spaces!r:.60}; expected a list of 1 to {SPACES_AT_ONCE:,} names.")
     return [check_name(name, "space") for name in listed]

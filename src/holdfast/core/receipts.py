@@ -41,8 +41,8 @@ def read(event: Event) -> ForgetReceipt:
     """
     payload = decode_payload(event)
     header = event.header
-    readable = header.type is EventType.RECEIPT and header.other is not None and payload is not None
-    if not readable or set(payload) != set(_RECORDED):
+    is_receipt = header.type is EventType.RECEIPT and header.other is not None
+    if payload is None or not is_receipt or set(payload) != set(_RECORDED):
         raise Damaged(f"Event {event.seq} holds no readable receipt. Run `holdfast check`.")
     recorded: dict[str, Any] = {name: tuple(value) if name in _IDS else value for name, value in payload.items()}
     return ForgetReceipt(

@@ -140,7 +140,7 @@ def test_overlapping_findings_leave_no_character_of_either():
 
 
 def test_what_two_detectors_find_in_one_place_is_named_once():
-    assert [one.label for one in admit(f"password: {CARD.replace(' ', '')}").findings] == ["password"]
+    assert [one.label for one in admit("password: 378282246310005").findings] == ["password"]
     sample = next(one for one in true_samples() if one.text.startswith("Authorization: Bearer eyJ"))
     assert [one.label for one in admit(sample.text).findings] == ["JSON web token"]
 

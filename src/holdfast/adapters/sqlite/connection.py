@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import apsw
 
+from holdfast.adapters.sqlite.database import Database
 from holdfast.errors import Damaged, NewerSchema, NotASpace, StoreBusy, StoreError, StoreFull, StoreReadOnly
 
 APPLICATION_ID = 0x48464153
@@ -30,7 +32,7 @@ _NEEDS_ITS_FOLDER = (
 
 
 @contextmanager
-def translated(path: str) -> Iterator[None]:
+def translated(path: str) -> Generator[None]:
     """Raise SQLite's errors as Holdfast's, naming the file."""
     try:
         yield
@@ -132,14 +134,14 @@ def make_private(path: Path) -> None:
         return
 
 
-def connect(path: str, *, writable: bool) -> apsw.Connection:
+def connect(path: str, *, writable: bool) -> Database:
     """A connection with Holdfast's settings; the file must be a space or, if writable, new.
 
     ``synchronous=FULL`` because NORMAL loses acknowledged commits when the power goes;
     ``secure_delete`` so that what was erased is overwritten.
     """
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if writable else apsw.SQLITE_OPEN_READONLY
-    connection = apsw.Connection(path, flags=flags, statementcachesize=120)
+    connection = cast(Database, apsw.Connection(path, flags=flags, statementcachesize=120))
     connection.set_busy_timeout(BUSY_MS)
     if writable:
         connection.execute(f"PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL").fetchall()
@@ -148,12 +150,12 @@ def connect(path: str, *, writable: bool) -> apsw.Connection:
     return connection
 
 
-def schema_version(connection: apsw.Connection) -> int:
+def schema_version(connection: Database) -> int:
     """PRAGMA user_version: the number of the newest migration that was applied."""
     return connection.execute("PRAGMA user_version").get
 
 
-def is_space(connection: apsw.Connection, path: str) -> bool:
+def is_space(connection: Database, path: str) -> bool:
     """Whether the database, its log included, is a space; False for an empty one.
 
     Raises:
@@ -175,7 +177,7 @@ def _foreign(path: str | Path) -> NotASpace:
 
 
 @contextmanager
-def opening(path: str) -> Iterator[None]:
+def opening(path: str) -> Generator[None]:
     """Raise `Damaged` where even the first statements on a file do not work."""
     try:
         yield

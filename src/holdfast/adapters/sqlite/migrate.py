@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-import apsw
-
 from holdfast.adapters.sqlite.connection import APPLICATION_ID, is_space, refuse_newer, schema_version
+from holdfast.adapters.sqlite.database import Database
 from holdfast.ports.store import Identity
 
 
@@ -23,7 +22,7 @@ def migrations() -> tuple[tuple[int, str], ...]:
     return tuple(found)
 
 
-def migrate(connection: apsw.Connection, path: str, fresh: Identity, chain: bytes) -> None:
+def migrate(connection: Database, path: str, fresh: Identity, chain: bytes) -> None:
     """Bring a file to the newest schema, each step in one transaction; a new file gets an identity.
 
     Args:

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import apsw
 import numpy as np
 
+from holdfast.adapters.sqlite.database import Database
 from holdfast.adapters.sqlite.rows import (
     CURRENT_SQL,
     EVENT_SQL,
@@ -58,7 +58,7 @@ ORDER BY m.id
 class SqliteReader:
     """A `Reader` over one connection; whoever made it holds a transaction open."""
 
-    def __init__(self, connection: apsw.Connection, identity: Identity) -> None:
+    def __init__(self, connection: Database, identity: Identity) -> None:
         self.connection = connection
         self._identity = identity
 
@@ -144,8 +144,7 @@ class SqliteReader:
         return row[0] if row else 0
 
     def names(self) -> list[str]:
-        sql = "SELECT author FROM memory WHERE author IS NOT NULL UNION SELECT subject FROM memory WHERE subject IS NOT NULL"
-        return [row[0] for row in self.rows(sql)]
+        return [row[0] for row in self.rows("SELECT author FROM memory UNION SELECT subject FROM memory") if row[0]]
 
     def receipts(self) -> Sequence[Event]:
         return [event_of(row, self._identity.space) for row in self.rows(EVENT_SQL + "WHERE e.type = 6 ORDER BY e.seq")]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import apsw
-
 from holdfast.adapters.sqlite.connection import connect, opening, refuse_newer, schema_version, translated
+from holdfast.adapters.sqlite.database import Database
 from holdfast.adapters.sqlite.forks import Home, refuse_inherited
 from holdfast.errors import Closed, Damaged, NotASpace
 from holdfast.model.access import OWNER, AuditEntry, Grant, HeldSpace, Quota, Right, Standing
@@ -54,7 +53,7 @@ JOIN principal b ON b.n = a.by LEFT JOIN principal p ON p.n = a.principal ORDER 
 class SqliteView:
     """A `RegistryView` over one connection."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Database) -> None:
         self._connection = connection
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -183,14 +182,14 @@ class SqliteRegistry:
         self._home = Home(path)
 
     @contextmanager
-    def viewing(self) -> Iterator[SqliteView]:
+    def viewing(self) -> Generator[SqliteView]:
         with self._view_lock, translated(self.path):
             self._check_open()
             # Each statement sees what is newest; none is left open, so the log can be emptied.
             yield SqliteView(self._reader)
 
     @contextmanager
-    def changing(self) -> Iterator[SqliteDesk]:
+    def changing(self) -> Generator[SqliteDesk]:
         with self._change_lock, translated(self.path):
             self._check_open()
             self._writer.execute("BEGIN IMMEDIATE").fetchall()
@@ -240,7 +239,7 @@ def registry_migrations() -> tuple[str, ...]:
     return tuple(sql for _, sql in found)
 
 
-def _migrate(connection: apsw.Connection, path: str) -> None:
+def _migrate(connection: Database, path: str) -> None:
     migrations = registry_migrations()
     if schema_version(connection) == len(migrations):
         return

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import apsw
-
 from holdfast.adapters.sqlite.connection import blocks
+from holdfast.adapters.sqlite.database import Database
 
 WINDOW = 24
 """Bytes of one probe: three of them stand for a text, since a page boundary may cut it anywhere."""
@@ -23,10 +22,10 @@ _HELD_ELSEWHERE = (
 )
 
 
-def residue(connection: apsw.Connection, files: Sequence[Path], texts: Sequence[str]) -> int:
+def residue(connection: Database, files: Sequence[Path], texts: Sequence[str]) -> int:
     """How many texts have bytes in the files though no payload and no field that is held has them."""
     probes = [set(_probes(text)) for text in texts]
-    wanted = set().union(*probes)
+    wanted = {probe for mine in probes for probe in mine}
     found = {probe for file in files for probe in _found(file, wanted)}
     loose = {probe for probe in found if not connection.execute(_HELD_ELSEWHERE, (probe,)).fetchall()}
     return sum(1 for mine in probes if mine & loose)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-import apsw
 
 from holdfast.adapters.sqlite.connection import (
     BUSY_MS,
@@ -20,6 +18,7 @@ from holdfast.adapters.sqlite.connection import (
     schema_version,
     translated,
 )
+from holdfast.adapters.sqlite.database import Database
 from holdfast.adapters.sqlite.forks import Home, refuse_inherited
 from holdfast.adapters.sqlite.group import GroupCommit
 from holdfast.adapters.sqlite.migrate import migrate, migrations
@@ -70,7 +69,7 @@ class SqliteStore:
         refuse_inherited(path)
         self._turnstile = Turnstile(None if in_memory or read_only else path)
         self._closed = False
-        self._idle: list[apsw.Connection] = []
+        self._idle: list[Database] = []
         self._idle_lock = threading.Lock()
         self._shared = threading.RLock() if in_memory else None
         with translated(path), opening(path):
@@ -244,7 +243,7 @@ class SqliteStore:
     # Reading
 
     @contextmanager
-    def reading(self) -> Iterator[SqliteReader]:
+    def reading(self) -> Generator[SqliteReader]:
         self._check_open()
         if self._shared:
             with self._shared, translated(self.path):
@@ -263,13 +262,13 @@ class SqliteStore:
             finally:
                 self._give_back(connection)
 
-    def _borrow(self) -> apsw.Connection:
+    def _borrow(self) -> Database:
         with self._idle_lock:
             if self._idle:
                 return self._idle.pop()
         return connect(self.path, writable=not self.read_only)
 
-    def _give_back(self, connection: apsw.Connection) -> None:
+    def _give_back(self, connection: Database) -> None:
         with self._idle_lock:
             if not self._closed and len(self._idle) < _IDLE_READERS:
                 self._idle.append(connection)
@@ -349,5 +348,5 @@ class SqliteStore:
 
 
 @contextmanager
-def _no_lock() -> Iterator[None]:
+def _no_lock() -> Generator[None]:
     yield

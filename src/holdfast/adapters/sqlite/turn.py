@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from holdfast.errors import StoreError, StoreFull, StoreReadOnly
@@ -28,7 +28,7 @@ class Turnstile:
         self._files: tuple[int, int] | None = None
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> Generator[None]:
         """Hold the turn for the time of a ``with``; waits for those who came first."""
         if self._path is None or fcntl is None:
             yield

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import apsw
-
+from holdfast.adapters.sqlite.database import Database
 from holdfast.adapters.sqlite.rows import FORGOTTEN, LIVE, SUPERSEDED, UNKNOWN, entry_check
 from holdfast.model.events import Bar, Change, Close, Entomb, Event, Put, Sealed, SetModel
 from holdfast.model.ids import Id, parse_id
@@ -24,7 +23,7 @@ _ERASED = (
 class SqliteWriter:
     """Stores sealed events; lives as long as one transaction, since it remembers the highest numbers."""
 
-    def __init__(self, connection: apsw.Connection, *, keep_vectors: bool = False) -> None:
+    def __init__(self, connection: Database, *, keep_vectors: bool = False) -> None:
         """Write through a connection.
 
         Args:
@@ -166,30 +165,22 @@ class SqliteWriter:
         return row is None or (stamp.hlc, stamp.node, stamp.node_seq) > row
 
     def _take_seq(self) -> int:
-        if self._next_seq is None:
-            (self._next_seq,) = self._run("SELECT coalesce(max(seq), 0) + 1 FROM event").fetchone() or (1,)
-        seq = self._next_seq
-        self._next_seq += 1
+        seq = self._next_seq or self._run("SELECT coalesce(max(seq), 0) + 1 FROM event").get
+        self._next_seq = seq + 1
         return seq
 
     def _number(self, record: Id) -> tuple[int, bool]:
         row = self._run("SELECT n FROM memory WHERE id = ?", (record,)).fetchone()
         if row:
             return row[0], False
-        if self._next_n is None:
-            (self._next_n,) = self._run("SELECT coalesce(max(n), 0) + 1 FROM event").fetchone() or (1,)
-        n = self._next_n
-        self._next_n += 1
+        n = self._next_n or self._run("SELECT coalesce(max(n), 0) + 1 FROM event").get
+        self._next_n = n + 1
         return n, True
 
     def _node(self, node: Id, event: Event) -> int:
         if node not in self._nodes:
-            row = self._run("SELECT ref FROM node WHERE id = ?", (node,)).fetchone()
-            row = (
-                row
-                or self._run(
-                    "INSERT INTO node (id, node_seq, hlc, chain) VALUES (?, 0, 0, ?) RETURNING ref", (node, event.chain)
-                ).fetchone()
-            )
-            self._nodes[node] = row[0]
+            known = self._run("SELECT ref FROM node WHERE id = ?", (node,)).fetchone()
+            if known is None:
+                self._run("INSERT INTO node (id, node_seq, hlc, chain) VALUES (?, 0, 0, ?)", (node, event.chain))
+            self._nodes[node] = known[0] if known else self._run("SELECT last_insert_rowid()").get
         return self._nodes[node]

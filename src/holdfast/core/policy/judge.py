@@ -86,8 +86,8 @@ def resolve(findings: Iterable[Finding], policy: Policy) -> list[Finding]:
     """Findings without those that lie inside another that weighs as much or more, in order of place.
 
     The weightier action wins, then the class that comes first in `Sensitive`, then the longer, then the
-    surer. Findings that overlap in part are both kept, so that no character of either escapes. An order to the assistant is a whole sentence and takes
-    nothing in.
+    surer. Findings that overlap in part are both kept, so that no character of either escapes. An order to
+    the assistant is a whole sentence and takes nothing in.
     """
     ranked = sorted(
         findings,

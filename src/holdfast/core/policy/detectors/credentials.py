@@ -45,7 +45,7 @@ _NAME = re.compile(
     + r"[ _-]?(?:key|token|secret)|apikey|(?<![A-Za-z])(?:secret|token|credentials?|bearer|sig)"
     r"|secret[ _-]?access[ _-]?key"
     r"|clave (?:de )?api|cl[ée] api|api[ -]?schl[üu]ssel|chave (?:de )?api|chiave api)"
-    r"(?:[ _-]?(?:value|base64|hex|string))?[\"'`*\]]{0,3}\s{0,4}"
+    r"(?:[ _-]?(?:value|base64|hex|string))?(?: (?:for|to|of|on|in|at)(?: [\w.-]{1,20}+){1,3}?)?[\"'`*\]]{0,3}\s{0,4}"
     r"(?:=>|:=|->|==?|:|\b(?:is|es|est|ist)\b(?:\s{0,2}:)?|\b[èé]\b)?\s{0,4}[\"'`*(]{0,3}$",
     re.IGNORECASE,
 )
@@ -134,7 +134,8 @@ def _headers(text: str) -> list[Finding]:
     for match in _HEADER.finditer(text):
         group = match.lastindex or 1
         value = match[group]
-        mixed = group == 3 or (re.search(r"\d", value) and re.search(r"[A-Za-z]", value)) or value.endswith("=")
+        encoded = group == 3 or "basic" in match[0].lower() or value.endswith("=")
+        mixed = encoded or (re.search(r"\d", value) and re.search(r"[A-Za-z]", value))
         if mixed and not is_placeholder(value) and not is_code(value) and value.lower() not in phrases.STAND_INS:
             found.append(_found("authorization", *match.span(group), 0.9))
     return found

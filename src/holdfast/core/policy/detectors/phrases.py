@@ -24,7 +24,7 @@ STAND_INS = words_of(
 _WORD = re.compile(
     r"(?:pass[ _-]?(?:word|phrase|code|wd)|pwd|passwort|kennwort|contraseña|clave(?! (?:de )?api)|mot de passe|senha"
     r"|palavra-passe|parola d'ordine|wachtwoord|hasło|lösenord|adgangskode|пароль|密码|密碼|パスワード"
-    r"|şifre|parola|비밀번호)"
+    r"|şifre|parola|비밀번호|wi-?fi[ -](?:code|key)|(?<![A-Za-z])(?:pw|pass|psk)(?=[\"'`]{0,2}\s{0,2}[:=]))"
     r"(?![a-rt-zA-Z])",
     re.IGNORECASE,
 )
@@ -47,20 +47,35 @@ _PASSWORD = (
         "wachtwoord",
         "hasło",
     ),
-    *("lösenord", "adgang", "пароль", "密", "パス", "şifre", "비밀"),
+    *(
+        "wifi",
+        "wi-fi",
+        "pw",
+        "pass:",
+        "pass=",
+        "psk",
+        'pass"',
+        "lösenord",
+        "adgang",
+        "пароль",
+        "密",
+        "パス",
+        "şifre",
+        "비밀",
+    ),
 )
 _CODED = ("pin", "sim", "code", "otp", "código", "geheimzahl", "acceso", "verificación")
 _OWN = re.compile(
     r"(?:\b(?:my|our|his|her|their|mi|mon|meine?|mia|minha|mijn|moje|mitt|мой)\b|我的|私の)", re.IGNORECASE
 )
 _FOR = re.compile(
-    r"(?:\s{1,2}(?:for|to|of|at|on|in|para|für|pour|de|del|per|do|da|voor|till|для)(?:\s{1,2}[\w.@'/-]{1,30}+){1,4}?)"
+    r"(?:\s{1,2}(?:for|to|of|at|on|in|para|für|pour|de|del|per|do|da|voor|till|для|du|des|vom|zum|della|al)(?:\s{1,2}[\w.@'/-]{1,30}+){1,4}?)"
     r"(?=\s{0,2}(?:[:=]|\s(?:is|was|es|est|ist|lautet|è|é|jest|är|er)\s))",
     re.IGNORECASE,
 )
 _LINK = re.compile(
     r"[\"'`*\])]{0,3}\s{0,4}(?:(?P<sign>=>|:=|->|={1,2}|:)"
-    r"|(?P<verb>(?:is|was|are|set to|changed to|es|est|ist|lautet|è|é|jest|to|är|er|это)(?![\w-])"
+    r"|(?P<verb>(?:'s|is|was|are|set to|changed to|es|est|ist|lautet|è|é|jest|to|är|er|это)(?![\w-])"
     r"|[是は为為은는])\s{0,2}[:=]?"
     r"|(?P<dash>-(?=\s)|\s?\|))\s{0,4}",
     re.IGNORECASE,
@@ -80,6 +95,20 @@ _CODE = re.compile(
     r"|\d{3,10}+)(?![\w%])(?!\.\d)",
     re.IGNORECASE,
 )
+_YOUR_CODE = re.compile(
+    r"(?<![\w.])(?:[A-Z]-)?(\d{4,8}) is (?:your|the) (?:\w{1,16} ){0,3}?(?:code|otp|pin|passcode)\b", re.IGNORECASE
+)
+_BARE_PIN = re.compile(r"\bPIN(?: code)? (\d{4})(?![\w.%-])")
+_RECOVERY = re.compile(
+    r"\b(?:recovery|backup|2fa|mfa) codes?(?: is| are)?:?\s{1,3}"
+    r"((?=[A-Za-z-]{0,40}\d)[A-Za-z0-9]{4,8}+(?:-[A-Za-z0-9]{4,8}+){1,5})(?![\w-])",
+    re.IGNORECASE,
+)
+_SEED = re.compile(
+    r"\b(?:seed|recovery|mnemonic|backup|secret)(?: (?:phrase|words))?(?: is| are)?\s{0,2}[:=]?\s{1,3}[\"']?"
+    r"((?:[a-z]{3,8}+[ ,]{1,2}){11,23}[a-z]{3,8})\b"
+)
+"""BIP-39: 12 to 24 words of 3 to 8 letters."""
 _COUNTED = re.compile(
     r"\s{1,2}(?:-\s)?(?:char|digit|letter|symbol|byte|bit|day|hour|minute|month|year|time|attempt|word"
     r"|zeichen)",
@@ -112,8 +141,8 @@ def find(text: str) -> list[Finding]:
         after = _FOR.match(text, match.end())
         link = _LINK.match(text, after.end() if after else match.end())
         if link:
-            own = _OWN.search(text, max(0, match.start() - _NEAR), match.start())
-            found += _value(text, link.end(), verbal=not link["sign"], own=own is not None)
+            own = _OWN.search(text, max(0, match.start() - _NEAR), link.start()) and link["verb"] != "'s"
+            found += _value(text, link.end(), verbal=not link["sign"], own=bool(own))
         elif direct := _DIRECT.match(text, match.end()):
             # "log in with password …": nothing links the two, so the value must look like one.
             found += [
@@ -121,10 +150,22 @@ def find(text: str) -> list[Finding]:
             ]
     for match in _FLAG.finditer(text) if "--" in text else ():
         found += _value(text, match.end(), verbal=False, own=False)
-    for match in _CODE.finditer(text) if mentions(text, _CODED) else ():
+    if mentions(text, _CODED):
+        found += _codes(text)
+    if mentions(text, ("phrase", "words", "mnemonic")):
+        found += [Finding(Sensitive.CREDENTIAL, "seed phrase", *match.span(1), 0.9) for match in _SEED.finditer(text)]
+    return found
+
+
+def _codes(text: str) -> list[Finding]:
+    """PINs and one-time codes, recovery codes, and codes told as messages do: "123456 is your code"."""
+    found: list[Finding] = []
+    for match in _CODE.finditer(text):
         label = "PIN" if match["pin"] else "access code"
         if len(match[2]) <= 8:
             found.append(Finding(Sensitive.CREDENTIAL, label, *match.span(2), 0.8))
+    for shape in (_YOUR_CODE, _BARE_PIN, _RECOVERY):
+        found += [Finding(Sensitive.CREDENTIAL, "access code", *match.span(1), 0.8) for match in shape.finditer(text)]
     return found
 
 
@@ -140,7 +181,9 @@ def _value(text: str, place: int, *, verbal: bool, own: bool) -> list[Finding]:
     bare = _BARE.match(text, place)
     if not bare:
         return []
-    value = bare[0].rstrip(".,:;!?*_|\\")
+    value = bare[0].rstrip(".,:;|\\")
+    # A sign at the end belongs to a password with digits, and to the sentence after a word.
+    value = value.rstrip("!?*_") if value.rstrip("!?*_").isalpha() else value
     start, end = place, place + len(value)
     following = text[end : end + 24]
     if len(value) < 3 or _refused(value) or following[:1] in ("(", "[", "{") or _COUNTED.match(following):

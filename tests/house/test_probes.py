@@ -1,0 +1,337 @@
+"""Ten thousand random probes over principals, spaces, verbs and parameters, against an oracle that is a dictionary.
+
+The oracle is written for itself and knows nothing of the table in `holdfast.core.access`. Each space holds
+canaries of its own; an answer that holds one of a space the principal may not read is an answer outside the grants.
+Every refusal is asked for again with the name of a space that never was, and must read the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from holdfast.core import access
+from holdfast.errors import AlreadyThere, HoldfastError, NotAllowed, QuotaExceeded
+from holdfast.guard import Gate
+from holdfast.house import Holdfast
+from holdfast.model.access import Quota, Standing
+from holdfast.services import sharing
+
+PROBES = 10_000
+PRINCIPALS = ("ann", "bo", "cy", "dee", "stranger", "owner")
+SPACES = tuple(f"team/{number}" for number in range(7))
+AWAY = "team/never"
+LEVELS = {"read": 1, "write": 2, "share": 3, "admin": 4}
+UNKNOWN = "0192f3c4-5a6b-7c8d-9e0f-112233445566"
+
+
+@dataclass
+class Found:
+    """What a campaign found: each list must be empty."""
+
+    outside: list[str] = field(default_factory=list)
+    different: list[str] = field(default_factory=list)
+    wrongly_refused: list[str] = field(default_factory=list)
+    probes: int = 0
+    refused: int = 0
+    answered: int = 0
+    verbs: set[str] = field(default_factory=set)
+
+
+def a_query(chance: random.Random) -> str:
+    return chance.choice(["canary", "what is the secret?", "launch date", "0", "canary " * 40])
+
+
+def an_id(chance: random.Random, ids: list[str]) -> str:
+    return chance.choice([*ids[-6:], UNKNOWN])
+
+
+IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
+    "recall": (1, lambda m, c, ids: m.recall(a_query(c), limit=c.randint(1, 30))),
+    "recall where": (1, lambda m, c, ids: m.recall(a_query(c), where={"kind": "fact"}, budget_tokens=c.randint(40, 400))),
+    "get": (1, lambda m, c, ids: m.get(an_id(c, ids))),
+    "history": (1, lambda m, c, ids: m.history(an_id(c, ids))),
+    "records": (1, lambda m, c, ids: m.records()),
+    "records where": (1, lambda m, c, ids: m.records(where={"session": "s"})),
+    "export": (1, lambda m, c, ids: m.export(superseded=c.random() < 0.5)),
+    "stats": (1, lambda m, c, ids: m.stats()),
+    "turns": (1, lambda m, c, ids: m.session("s").turns(c.choice([None, 1, 3]))),
+    "session": (1, lambda m, c, ids: m.session(c.choice(["s", "t"]))),
+    "at": (1, lambda m, c, ids: m.at(seq=c.randint(1, 4)).recall("canary")),
+    "preview": (1, lambda m, c, ids: m.preview_forget(query="canary")),
+    "receipts": (1, lambda m, c, ids: m.receipts()),
+    "proof": (1, lambda m, c, ids: m.proof()),
+    "digest": (1, lambda m, c, ids: m.digest()),
+    "check": (1, lambda m, c, ids: m.check()),
+    "settle": (1, lambda m, c, ids: m.settle(0)),
+    "remember": (2, lambda m, c, ids: m.remember(f"note {c.random()}", key=c.choice([None, "k"]))),
+    "add": (2, lambda m, c, ids: m.session("s").add("user", f"said {c.random()}")),
+    "correct": (2, lambda m, c, ids: m.correct(an_id(c, ids), f"right {c.random()}")),
+    "revise": (2, lambda m, c, ids: m.revise(an_id(c, ids), importance=c.random())),
+    "forget": (2, lambda m, c, ids: m.forget(UNKNOWN)),
+    "import": (2, lambda m, c, ids: m.import_(['{"conversation": "c", "entries": [{"author": "A", "text": "Hi."}]}'])),
+    "rebuild": (4, lambda m, c, ids: m.rebuild()),
+}  # fmt: skip
+WEIGHTS = {"rebuild": 0.2, "at": 0.3, "check": 0.5}
+
+
+class Campaign:
+    """One house and the oracle beside it."""
+
+    def __init__(self, house: Holdfast, seed: int) -> None:
+        self.house, self.chance, self.found = house, random.Random(seed), Found()
+        self.rights: dict[tuple[str, str], int] = {}
+        self.there: set[str] = set()
+        self.ids: dict[str, list[str]] = {}
+        self.kept: list[tuple[str, str, int, str, int, Any]] = []
+        self.made = 0
+        self.generation: dict[str, int] = {}
+        for name in SPACES[:5]:
+            self.make(name)
+
+    # The oracle
+
+    def level(self, who: str, space: str) -> int:
+        if space not in self.there:
+            return 0
+        return 4 if who == "owner" else self.rights.get((who, space), 0)
+
+    def canary(self, space: str) -> str:
+        return f"canary{space.replace('/', '')}g{self.generation[space]}x"
+
+    def strange(self, who: str) -> list[str]:
+        """Canaries that this principal must never see, those of dropped spaces too."""
+        mine = {self.canary(space) for space in self.there if self.level(who, space) >= 1}
+        past = {f"canary{s.replace('/', '')}g{g}x" for s, n in self.generation.items() for g in range(1, n + 1)}
+        return sorted(past - mine)
+
+    # The house
+
+    def make(self, name: str) -> None:
+        self.house.create(name)
+        self.there.add(name)
+        self.generation[name] = self.generation.get(name, 0) + 1
+        memory = self.house.space(name)
+        word = self.canary(name)
+        made = [memory.remember(f"The secret number {n} is {word}.", subject=word) for n in range(3)]
+        made.append(memory.session("s").add("user", f"I said {word}.", author=word))
+        self.ids[name] = [record.id for record in made]
+
+    def run(self, probes: int) -> Found:
+        while self.found.probes < probes:
+            what = self.chance.random()
+            if what < 0.05:
+                self.change_a_grant()
+            elif what < 0.06:
+                self.drop_or_make()
+            elif what < 0.13:
+                self.probe_house()
+            elif what < 0.17:
+                self.probe_across()
+            elif what < 0.40 and self.kept:
+                self.probe_kept()
+            else:
+                self.probe_space()
+        return self.found
+
+    def pick(self) -> tuple[str, str]:
+        return self.chance.choice(PRINCIPALS), self.chance.choice(SPACES)
+
+    def change_a_grant(self) -> None:
+        who, space = self.pick()
+        if who in ("stranger", "owner") or space not in self.there:
+            return
+        right = self.chance.choice(list(LEVELS))
+        if self.chance.random() < 0.5:
+            self.house.grant(who, space, right)
+            self.rights[who, space] = max(self.rights.get((who, space), 0), LEVELS[right])
+        else:
+            self.house.revoke(who, space, right)
+            self.rights[who, space] = min(self.rights.get((who, space), 0), LEVELS[right] - 1)
+
+    def drop_or_make(self) -> None:
+        space = self.chance.choice(SPACES)
+        if space in self.there:
+            self.house.drop(space, confirm=space)
+            self.there.discard(space)
+            self.rights = {key: right for key, right in self.rights.items() if key[1] != space}
+        else:
+            self.make(space)
+
+    def probe_space(self) -> None:
+        who, space = self.pick()
+        verb = self.chance.choices(list(IN_A_SPACE), [WEIGHTS.get(verb, 1) for verb in IN_A_SPACE])[0]
+        needed, call = IN_A_SPACE[verb]
+        state = self.chance.getrandbits(40)
+
+        def act(name: str) -> Any:
+            chance = random.Random(state)
+            return call(self.house.space(name, as_=who), chance, self.ids.get(space, []))
+
+        self.judge(f"{who} {verb} {space}", who, space, self.level(who, space) >= needed, act)
+        if self.level(who, space) >= 1 and self.chance.random() < 0.2:
+            memory = self.house.space(space, as_=who)
+            kind = self.chance.choice(["memory", "session", "records", "past", "export"])
+            made = {
+                "memory": lambda: memory,
+                "session": lambda: memory.session("s"),
+                "records": lambda: memory.records(),
+                "past": lambda: memory.at(seq=2),
+                "export": lambda: memory.export(),
+            }[kind]()
+            self.kept = [*self.kept[-40:], (who, space, self.generation[space], kind, needed, made)]
+
+    def probe_kept(self) -> None:
+        """Use something that was obtained when other grants held."""
+        who, space, generation, kind, _, thing = self.chance.choice(self.kept)
+        needed, call = {
+            "memory": (1, lambda: thing.recall("canary")),
+            "session": self.chance.choice([(1, lambda: thing.turns()), (2, lambda: thing.add("user", "Later."))]),
+            "records": (1, lambda: next(thing, None)),
+            "past": (1, lambda: thing.recall("canary")),
+            "export": (1, lambda: next(thing, None)),
+        }[kind]
+        is_same = self.generation.get(space) == generation
+        allowed = is_same and self.level(who, space) >= needed
+        self.judge(f"{who} kept {kind} of {space}", who, space, allowed, lambda name: call(), twin=False)
+
+    def probe_house(self) -> None:
+        who, space = self.pick()
+        other, right = self.chance.choice(PRINCIPALS[:4]), self.chance.choice(list(LEVELS))
+        level, held = self.level(who, space), self.rights.get((other, space), 0)
+        is_owner = who == "owner"
+        need_grant, need_revoke = (3 if LEVELS[right] <= 2 else 4), (3 if max(held, LEVELS[right]) <= 2 else 4)
+        if held < LEVELS[right]:
+            need_revoke = 3 if LEVELS[right] <= 2 else 4
+        house = self.house
+        verb, allowed, act = self.chance.choice(
+            [
+                ("grants", level >= 3, lambda name: house.grants(name, as_=who)),
+                ("grant", level >= need_grant, lambda name: house.grant(other, name, right, by=who)),
+                ("revoke", level >= need_revoke, lambda name: house.revoke(other, name, right, by=who)),
+                ("limit", is_owner and level, lambda name: house.limit(name, Quota(memories=10_000), by=who)),
+                ("rename", is_owner and level, lambda name: house.rename(name, name, by=who)),
+                ("create", is_owner and not level, lambda name: house.create(name, by=who)),
+                ("drop", False, lambda name: house.drop(name, confirm=name, as_=who)),
+                ("audit", is_owner, lambda name: house.audit(as_=who)),
+                ("receipts", is_owner, lambda name: house.receipts(as_=who)),
+                ("check", is_owner, lambda name: house.check(as_=who)),
+                ("spaces", True, lambda name: house.spaces(as_=who)),
+            ]
+        )
+        if (verb == "drop" and level >= 4) or (verb == "create" and is_owner):
+            return
+        # No error is expected of these but a refusal, so whatever comes back was done.
+        done = self.judge(f"{who} {verb} {space} {other} {right}", who, space, bool(allowed), act)
+        if done and verb == "grant":
+            self.rights[other, space] = max(held, LEVELS[right])
+        elif done and verb == "revoke":
+            self.rights[other, space] = min(held, LEVELS[right] - 1)
+        elif done and verb == "spaces":
+            seen = {entry.name for entry in house.spaces(as_=who)}
+            if seen != {name for name in self.there if self.level(who, name) >= 1}:
+                self.found.outside.append(f"{who} sees {seen}")
+
+    def probe_across(self) -> None:
+        who, _ = self.pick()
+        names = self.chance.choice([None, self.chance.sample(SPACES, self.chance.randint(1, 4))])
+        allowed = names is None or all(self.level(who, name) >= 1 for name in names)
+
+        def act(_: str) -> Any:
+            return self.house.recall(a_query(self.chance), spaces=names, as_=who, limit=self.chance.randint(1, 40))
+
+        found = self.judge(f"{who} recall {names}", who, "", allowed, act, twin=False)
+        if allowed and found is not None:
+            asked = set(names) if names is not None else {name for name in self.there if self.level(who, name)}
+            if not {hit.space for hit in found} <= asked or set(found.by_space) != asked:
+                self.found.outside.append(f"{who} asked {asked} and was told of {found.by_space}")
+
+    def judge(
+        self, what: str, who: str, space: str, allowed: bool, act: Callable[[str], Any], *, twin: bool = True
+    ) -> Any:
+        self.found.probes += 1
+        self.found.verbs.add(what.split()[1])
+        strange = self.strange(who)
+        try:
+            answer = act(space)
+            said = repr(list(answer)) if isinstance(answer, Iterator) and "kept" not in what else repr(answer)
+        except NotAllowed as error:
+            self.found.refused += 1
+            if allowed:
+                self.found.wrongly_refused.append(what)
+            if twin and space:
+                self.compare(what, who, str(error).replace(repr(space), "NAME"), act)
+            return None
+        except HoldfastError as error:
+            assert not isinstance(error, (QuotaExceeded, AlreadyThere)), error
+            answer, said = None, f"{error}"
+        self.found.answered += 1
+        if not allowed or any(canary in said for canary in strange):
+            self.found.outside.append(f"{what}: {said[:120]}")
+        return True if answer is None else answer
+
+    def compare(self, what: str, who: str, text: str, act: Callable[[str], Any]) -> None:
+        try:
+            act(AWAY)
+            told = "an answer"
+        except HoldfastError as error:
+            told = f"{type(error).__name__}" if type(error) is not NotAllowed else str(error).replace(repr(AWAY), "NAME")
+        if told != text:
+            self.found.different.append(f"{what}: {text!r} but of an absent space {told!r}")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_answer_outside_the_grants_and_none_that_tells_absent_from_forbidden(opened, tmp_path, seed):
+    found = Campaign(opened(folder=tmp_path / str(seed)), seed).run(PROBES // 2)
+    print(f"seed {seed}: {found.probes} probes, {found.answered} answered, {found.refused} refused")  # noqa: T201
+    assert found.outside == []
+    assert found.different == []
+    assert found.wrongly_refused == []
+    assert min(found.answered, found.refused) > PROBES // 10, "both sides must be probed"
+    assert len(found.verbs) > 25
+
+
+def planted(opened, probes: int = 1_200) -> Found:
+    return Campaign(opened(), 3).run(probes)
+
+
+def test_the_campaign_notices_reading_granted_to_everyone(opened, monkeypatch):
+    allows = access.allows
+    monkeypatch.setattr(
+        sharing, "allows", lambda verb, s: allows(verb, s) or (verb == "Memory.recall" and s.space is not None)
+    )
+    monkeypatch.setattr(sharing.Sharing, "spaces", lambda self, who: [
+        sharing._entry(Standing(space, None, administers=True)) for space in self.held()
+    ])  # fmt: skip
+    assert planted(opened).outside
+
+
+def test_the_campaign_notices_a_guard_that_asks_only_once(opened, monkeypatch):
+    check, asked = Gate.check, set()
+
+    def once(self, verb):
+        if (self, verb) not in asked:
+            check(self, verb)
+            asked.add((self, verb))
+
+    monkeypatch.setattr(Gate, "check", once)
+    assert planted(opened, 4_000).outside
+
+
+def test_the_campaign_notices_a_refusal_that_says_which(opened, monkeypatch):
+    permit = sharing.Sharing._permit
+
+    def telling(self, view, verb, principal, name, space=None):
+        try:
+            return permit(self, view, verb, principal, name, space)
+        except NotAllowed:
+            if name in [held.name for held in view.spaces()]:
+                raise NotAllowed(f"{principal!r} may not use {name!r}.") from None
+            raise
+
+    monkeypatch.setattr(sharing.Sharing, "_permit", telling)
+    assert planted(opened).different
