@@ -11,14 +11,15 @@ from holdfast.model.reports import HistoryEntry, ImportReport, Stats, Turn
 
 if TYPE_CHECKING:
     from holdfast.aio import AsyncMemory, AsyncSession
-    from holdfast.memory import Memory, Session
+    from holdfast.memory import Memory
+    from holdfast.session import Session
 
 __version__ = "0.1.0"
 _LAZY = {
     "AsyncMemory": "holdfast.aio",
     "AsyncSession": "holdfast.aio",
     "Memory": "holdfast.memory",
-    "Session": "holdfast.memory",
+    "Session": "holdfast.session",
 }
 
 __all__ = [

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, ParamSpec, Self, TypeVar
 
-from holdfast.memory import Memory, Session
+from holdfast.memory import Memory
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Scalar
@@ -19,6 +19,7 @@ from holdfast.model.reports import HistoryEntry, ImportReport, Stats, Turn
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.session import Session
 
 P = ParamSpec("P")
 T = TypeVar("T")

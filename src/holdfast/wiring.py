@@ -113,7 +113,7 @@ def _assemble(
     embedding = Embedding(ledger, embedder, why_none)
     remembering = Remembering(ledger, actor, embedding.written)
     recalling = Recalling(ledger, index, embedding, as_of_ms)
-    inspecting = Inspecting(ledger, index, lambda: _replayed_digest(store))
+    inspecting = Inspecting(ledger, index, lambda last: _replayed_digest(store, last))
     space = Space(
         store=store,
         ledger=ledger,
@@ -135,11 +135,9 @@ def _empty_copy(identity: Identity) -> SqliteStore:
     return SqliteStore(":memory:", identity, genesis(identity.space, identity.node))
 
 
-def _replayed_digest(store: SpaceStore) -> bytes:
+def _replayed_digest(store: SpaceStore, last: int) -> bytes:
     copy = _empty_copy(store.identity)
     try:
-        with store.reading() as reader:
-            last = reader.head().seq
         copy_until(store, copy, last)
         with copy.reading() as reader:
             return reader.digest()

@@ -31,10 +31,10 @@ class Inspecting:
     """Reads of one space that are not recall.
 
     Args:
-        replayed: Gives the digest of the journal replayed into an empty projection.
+        replayed: Gives the digest of the journal up to a number, replayed into an empty projection.
     """
 
-    def __init__(self, ledger: Ledger, index: LiveIndex, replayed: Callable[[], bytes]) -> None:
+    def __init__(self, ledger: Ledger, index: LiveIndex, replayed: Callable[[int], bytes]) -> None:
         self._ledger = ledger
         self._index = index
         self._replayed = replayed
@@ -146,11 +146,11 @@ class Inspecting:
                 f"memory {n}: its vector is damaged; rebuild drops it and it is made again"
                 for n in reader.vectors(0).damaged
             ]
-            digest = reader.digest()
+            digest, last = reader.digest(), reader.head().seq
         if journal:
             return found
         try:
-            if self._replayed() != digest:
+            if self._replayed(last) != digest:
                 found.append("what is held differs from what the journal says; rebuild makes it again")
         except HoldfastError as error:
             found.append(f"the journal cannot be replayed: {error}")

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from holdfast.core.corpus import Corpus
+from holdfast.model.events import SetModel
 from holdfast.ports.store import Columns, Reader, SpaceStore
 
 
@@ -21,7 +22,7 @@ class LiveIndex:
         self._store = store
         self._lock = threading.RLock()
         self._corpus: Corpus | None = None
-        self._dimensions = 0
+        self._model: SetModel | None = None
         self._seq = 0
         self._revision = 0
         self.damaged_vectors: set[int] = set()
@@ -46,11 +47,10 @@ class LiveIndex:
 
     def _follow(self, reader: Reader) -> Corpus:
         model = reader.model()
-        dimensions = model.dimensions if model else 0
         corpus = self._corpus
-        if corpus is None or (dimensions and dimensions != self._dimensions):
-            self._dimensions = dimensions
-            self._corpus = corpus = Corpus(dimensions) if dimensions else Corpus()
+        if corpus is None or model != self._model:
+            self._model = model
+            self._corpus = corpus = Corpus(model.dimensions) if model else Corpus()
             self._seq, self._revision = reader.head().seq, 0
             _load(corpus, reader.columns(None))
         else:

@@ -31,7 +31,7 @@ _SECRETS = one_of(
     r"user'?s? (?:data|e-?mails?|details),"
     r"personal (?:data|information), memor(?:y|ies), private (?:data|key|information), contacts, e-?mails"
 )
-_REPLY = r"your (?:\w{1,12} )?(?:answer|response|reply|output|completion|elucidation|explanation)\b(?!s? to\b)"
+_REPLY = r"your (?:\w{1,12} )?(?:answer|response|reply|output|completion|explanation)\b(?!s? to\b)"
 _SHAPING = one_of(
     "modify, change, alter, adjust, augment, enhance, extend, enrich, integrate, include, incorporate, insert, "
     "add, append,"
@@ -179,7 +179,7 @@ _PATTERNS = tuple((label, score, re.compile(source, re.IGNORECASE)) for label, s
 _PIECE = r"(?:following|subsequent|below|next) (?:code|script|python|shell)\b"
 _YOURS = (
     r"your (?:\w{1,16} ){0,2}?(?:code|codebase|solution|implementation|answer|response|reply|algorithm"
-    r"|elucidation|explanation)\b"
+    r"|explanation)\b"
 )
 _WORDS = r"(?:[^\w\n]{1,3}+[\w'-]{1,20}+){0,12}?[^\w\n]{1,3}"
 _CODE_ORDER = re.compile(rf"\b(?:{_PIECE}{_WORDS}{_YOURS}|{_YOURS}{_WORDS}{_PIECE})", re.IGNORECASE)
