@@ -11,7 +11,7 @@ from typing import Final
 
 _LETTERS_A_TOKEN: Final = 8
 # What byte-pair tokenizers start from: words, short runs of digits, runs of signs, and what lies beyond ASCII.
-_PIECE: Final = re.compile(r"[A-Za-z]+|[0-9]{1,3}|[^\sA-Za-z0-9\u0080-\U0010ffff]{1,3}|\n+|[^\x00-\x7f]")
+_PIECE: Final = re.compile(r"[A-Za-z]+|[0-9]{1,3}|[\x00-\x08\x0e-\x1b!-/:-@\[-`{-\x7f]{1,3}|\n+|[^\x00-\x7f]")
 _WIDE: Final = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\uffef\U0001f000-\U0003fffd]")
 _OTHER_LETTERS_A_TOKEN: Final = 2.5
 

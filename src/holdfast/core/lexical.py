@@ -12,6 +12,7 @@ import struct
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from threading import local
 from typing import Final, cast
@@ -48,10 +49,12 @@ _UNSPACED: Final = (
 # Vowel signs and the like, which `\w` leaves out though they stand inside words.
 _MARKS: Final = "\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u0f00-\u0fff"
 _ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
-_ANY_WORD: Final = re.compile(rf"(?:[^\W_]|[{_MARKS}])+")
-_ANY_UNSPACED: Final = re.compile(rf"[{_UNSPACED}]")
-_RUN: Final = re.compile(rf"([{_UNSPACED}]+)|((?:(?![{_UNSPACED}])(?:[^\W_]|[{_MARKS}]))+)")
-_ACCENTS: Final = re.compile(r"[\u0300-\u036f]+")
+_ANY_WORD: Final = rf"(?:[^\W_]|[{_MARKS}])+"
+_ANY_UNSPACED: Final = rf"[{_UNSPACED}]"
+_RUN: Final = rf"([{_UNSPACED}]+)|((?:(?![{_UNSPACED}])(?:[^\W_]|[{_MARKS}]))+)"
+_ACCENTS: Final = r"[\u0300-\u036f]+"
+# Compiled when the first text beyond ASCII comes: it takes longer than opening a small space.
+_compiled: Final = lru_cache(maxsize=None)(re.compile)
 
 
 class _Stemming(local):
@@ -100,8 +103,8 @@ def tokenise(text: str) -> list[str]:
         tokens = _ASCII_WORD.findall(text.lower())
     else:
         text = unicodedata.normalize("NFKC", text).casefold()
-        text = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", text)))
-        tokens = _unspaced_tokens(text) if _ANY_UNSPACED.search(text) else _ANY_WORD.findall(text)
+        text = unicodedata.normalize("NFC", _compiled(_ACCENTS).sub("", unicodedata.normalize("NFKD", text)))
+        tokens = _unspaced_tokens(text) if _compiled(_ANY_UNSPACED).search(text) else _compiled(_ANY_WORD).findall(text)
     if len(tokens) > MAX_TOKENS:
         del tokens[MAX_TOKENS:]
     return tokens
@@ -109,7 +112,7 @@ def tokenise(text: str) -> list[str]:
 
 def _unspaced_tokens(text: str) -> list[str]:
     tokens: list[str] = []
-    for run in _RUN.finditer(text):
+    for run in _compiled(_RUN).finditer(text):
         if run[2]:
             tokens.append(run[2])
         else:

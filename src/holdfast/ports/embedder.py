@@ -32,6 +32,14 @@ class Embedder(Protocol):
         """Length of each vector, 1 to 8192."""
         ...
 
+    def prepare(self) -> None:
+        """Load what the first text would have to wait for; asks nothing of any other machine.
+
+        Raises:
+            NoEmbedder: the model cannot be loaded.
+        """
+        ...
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed stored texts.
 

@@ -62,6 +62,7 @@ class Embedding:
         self._thread: threading.Thread | None = None
         self._warming: threading.Thread | None = None
         if embedder is not None:
+            self._warm(embedder)
             with ledger.store.reading() as reader:
                 model, waiting = reader.model(), reader.backlog_size()
             if model:
@@ -223,18 +224,15 @@ class Embedding:
             self._ledger.write(lambda view, secret: (set_model(view, name, dimensions), None))
             self._bound = True
 
-    def warm(self) -> None:
-        """Load the model on a thread of its own, while the caller does something else."""
-        if self.embedder is not None:
-            self._warming = threading.Thread(
-                target=self._load, args=(self.embedder,), name="holdfast-warm", daemon=True
-            )
-            self._warming.start()
+    def _warm(self, embedder: Embedder) -> None:
+        """Load the model on a thread of its own, while the space is opened and its index read."""
+        self._warming = threading.Thread(target=self._load, args=(embedder,), name="holdfast-warm", daemon=True)
+        self._warming.start()
 
     def _load(self, embedder: Embedder) -> None:
         # Whatever is wrong with the model will be said to whoever asks it for a vector.
         with suppress(*MODEL_FAILURES):
-            asked(embedder, embedder.embed_query, "warm")
+            embedder.prepare()
 
     def query_vector(self, text: str) -> NDArray[np.float32] | None:
         """The vector of a query, or None where there is no model.

@@ -27,11 +27,6 @@ class LiveIndex:
         self._revision = 0
         self.damaged_vectors: set[int] = set()
 
-    @property
-    def is_cold(self) -> bool:
-        """Nothing is loaded yet: the next use takes longer."""
-        return self._corpus is None
-
     @contextmanager
     def level(self) -> Generator[Corpus]:
         """The corpus, level with the newest commit, for use inside the ``with`` alone."""

@@ -82,8 +82,6 @@ class Recalling:
         trouble = list[str]()
         if self._embedding.embedder is None:
             trouble.append(self._embedding.why_none or "no embedding model: found by words only")
-        elif self._index.is_cold:
-            self._embedding.warm()
         with self._index.level() as corpus:
             parsed = self._parse(corpus, asked)
             waiting = len(corpus.missing_vectors())

@@ -46,6 +46,9 @@ class HashEmbedder:
             self._fill(row, text[:WINDOW_CHARS].casefold())
         return vectors
 
+    def prepare(self) -> None:
+        """See `Embedder.prepare`: there is nothing to load."""
+
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """See `Embedder.embed_query`."""
         return self.embed([text])[0]
@@ -135,6 +138,10 @@ class FaultyEmbedder:
             if any(word in text for word in self._spoiled):
                 vectors[place] = np.nan
         return vectors[:-1] if self.fault is Fault.SHORT_BATCH else vectors
+
+    def prepare(self) -> None:
+        """See `Embedder.prepare`."""
+        self._inner.prepare()
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """See `Embedder.embed_query`."""

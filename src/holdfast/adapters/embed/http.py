@@ -98,6 +98,9 @@ class HttpEmbedder:
         parts = [self._ask(batch, self._patience_s) for batch in batches(texts, self._batch_size)]
         return np.concatenate(parts) if parts else np.empty((0, self.dimensions), np.float32)
 
+    def prepare(self) -> None:
+        """See `Embedder.prepare`: there is nothing to load here."""
+
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """See `Embedder.embed_query`. Waits between attempts for 1 s at most, all together."""
         return self._ask([sendable(text)], min(QUERY_PATIENCE_S, self._patience_s))[0]

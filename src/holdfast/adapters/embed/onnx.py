@@ -59,7 +59,9 @@ class OnnxEmbedder:
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
         self._threads = threads or min(MAX_THREADS, usable_cores())
+        # Two, so that naming the model need not wait for loading it.
         self._lock = threading.Lock()
+        self._identity_lock = threading.Lock()
         self._identity: Identity | None = None
         self._encoder: _Encoder | None = None
 
@@ -82,6 +84,10 @@ class OnnxEmbedder:
         """Length of each vector; loads the model only when its file does not say."""
         return self._identify().dimensions or self._load().dimensions
 
+    def prepare(self) -> None:
+        """See `Embedder.prepare`."""
+        self._load()
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`. Raises `NoEmbedder` when the files cannot be read as a model and a tokenizer."""
         encoder = self._load()
@@ -100,7 +106,7 @@ class OnnxEmbedder:
         return self._load().encode(text)
 
     def _identify(self) -> Identity:
-        with self._lock:
+        with self._identity_lock:
             if self._identity is None:
                 self._identity = identify(self._model, self._tokenizer)
             return self._identity

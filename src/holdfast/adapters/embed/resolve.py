@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -93,7 +94,7 @@ def installed_model(looked_at: list[str]) -> Embedder | None:
         looked_at.append("the distribution holdfast-minilm (not installed)")
         return None
     try:
-        return OnnxEmbedder(*files())
+        return on_disk(*files())
     except FileNotFoundError as error:
         looked_at.append(f"the distribution holdfast-minilm ({error})")
         return None
@@ -133,7 +134,17 @@ def downloaded_model(looked_at: list[str], environment: Mapping[str, str]) -> Em
 def model_in(folder: Path) -> Embedder | None:
     """An embedder over a folder's two files, if both are there."""
     model, tokenizer = folder / "model.onnx", folder / "tokenizer.json"
-    return OnnxEmbedder(model, tokenizer) if model.is_file() and tokenizer.is_file() else None
+    return on_disk(model, tokenizer) if model.is_file() and tokenizer.is_file() else None
+
+
+def on_disk(model: Path, tokenizer: Path) -> Embedder:
+    """The embedder over two files, one for all spaces of the process: a loaded model takes 60 MB."""
+    return _shared(model, tokenizer, model.stat().st_mtime_ns, tokenizer.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _shared(model: Path, tokenizer: Path, model_ns: int, tokenizer_ns: int) -> Embedder:
+    return OnnxEmbedder(model, tokenizer)
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path | None:
