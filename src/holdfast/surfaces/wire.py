@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from holdfast.model.erasure import ForgetReceipt
+    from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
     from holdfast.model.recollection import Hit, Recollection
     from holdfast.model.records import Record
     from holdfast.model.reports import HistoryEntry, ImportReport, Stats
@@ -94,9 +94,62 @@ def receipt_to_wire(receipt: ForgetReceipt) -> JsonObject:
         "already": list(receipt.already),
         "payloads": receipt.payloads,
         "vectors": receipt.vectors,
-        "pending": receipt.pending,
+        "space": receipt.space,
+        "node": receipt.node,
+        "node_seq": receipt.node_seq,
         "chain": receipt.chain,
+        "pending": receipt.pending,
+        "residue": {"found": receipt.residue[0], "looked_for": receipt.residue[1]},
     }
+
+
+def preview_to_wire(preview: ForgetPreview) -> JsonObject:
+    """What a forget would erase."""
+    return {
+        "selected": [record_to_wire(record) for record in preview.selected],
+        "derived": [record_to_wire(record) for record in preview.derived],
+        "mentions": [record_to_wire(record) for record in preview.mentions],
+        "by_kind": _counts(preview.by_kind),
+        "needs_confirmation": preview.needs_confirmation,
+        "token": preview.token,
+    }
+
+
+def verification_to_wire(found: Verification) -> JsonObject:
+    """Whether what was kept still holds."""
+    return {
+        "holds": found.holds,
+        "problems": list(found.problems),
+        "pending": found.pending,
+        "checked": _counts(found.checked),
+        "limits": list(found.limits),
+    }
+
+
+def proof_to_wire(proof: Proof) -> JsonObject:
+    """The heads of the journal's chains."""
+    heads: list[Json] = [{"node": node, "node_seq": number, "chain": chain} for node, number, chain in proof.heads]
+    return {"space": proof.space, "heads": heads}
+
+
+def kept_from_wire(value: Any) -> ForgetReceipt | Proof:
+    """A receipt or a proof from what `receipt_to_wire` or `proof_to_wire` gave.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    from holdfast.model.erasure import ForgetReceipt, Proof
+    from holdfast.model.times import parse_when
+
+    try:
+        if "heads" in value:
+            heads = tuple((str(h["node"]), int(h["node_seq"]), str(h["chain"])) for h in value["heads"])
+            return Proof(str(value["space"]), heads)
+        same = ("id", "space", "node", "node_seq", "actor", "reason", "payloads", "vectors", "chain")
+        ids = {name: tuple(map(str, value[name])) for name in ("forgotten", "derived", "already")}
+        return ForgetReceipt(**{name: value[name] for name in same}, **ids, at_ms=parse_when(value["at"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"it lacks or misplaces {error}") from None
 
 
 def history_entry_to_wire(entry: HistoryEntry) -> JsonObject:

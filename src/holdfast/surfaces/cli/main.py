@@ -24,8 +24,11 @@ COMMANDS = {
     "recall": "read",
     "import": "move",
     "export": "move",
-    "forget": "write",
     "correct": "write",
+    "forget": "forget",
+    "receipts": "forget",
+    "verify": "forget",
+    "proof": "forget",
     "history": "read",
     "stats": "read",
     "check": "keep",
@@ -85,7 +88,8 @@ class HoldfastGroup(click.Group):
     epilog="Exit codes, settings and every option: docs/reference/cli.md",
 )
 @click.version_option(__version__, message="holdfast %(version)s")
-def cli() -> None:
+@click.option("--db", "space", metavar="FILE", help="File of the space, for any command.")
+def cli(space: str | None) -> None:
     """The memory an AI agent can rely on, in one file.
 
     `holdfast demo` shows what it does. A space is named with --db FILE, HOLDFAST_DB, or `db` in

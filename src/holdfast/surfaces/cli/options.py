@@ -50,7 +50,9 @@ def settings_of(db: str | None, embedder: str | None = None, as_: str | None = N
     """The settings that hold, with what the command line says on top."""
     from holdfast.config import load_settings
 
-    return load_settings({"db": db, "embedder": embedder, "principal": as_})
+    context = click.get_current_context(silent=True)
+    before = context.find_root().params.get("space") if context else None
+    return load_settings({"db": db or before, "embedder": embedder, "principal": as_})
 
 
 def embedder_argument(embedder: str) -> str | None:

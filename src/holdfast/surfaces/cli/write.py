@@ -1,15 +1,12 @@
-"""Commands that change what is remembered: add, correct, forget."""
+"""Commands that add to what is remembered, and correct it."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from holdfast.surfaces.cli import failure
 from holdfast.surfaces.cli.options import (
-    end,
     full_id,
     given_text,
     settings_of,
@@ -19,11 +16,6 @@ from holdfast.surfaces.cli.options import (
     write_new,
     writing,
 )
-
-if TYPE_CHECKING:
-    from holdfast.memory import Memory
-    from holdfast.model.erasure import ForgetReceipt
-    from holdfast.model.records import Record
 
 
 @click.command("add", short_help="Remember a fact.")
@@ -92,77 +84,3 @@ def correct_command(
     show.line(("was ", "dim"), (short_id(old.id), "dim"), "  ", (one_line(old.text, 300), "dim strike"))
     show.line(("now ", "bold"), (short_id(new.id), "cyan"), "  ", one_line(new.text, 300))
     show.line(("id  ", "dim"), new.id)
-
-
-@click.command("forget", short_help="Erase memories for good.")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--reason", help="Why, in your words; kept in the receipt.")
-@click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")
-@space_options
-def forget_command(
-    ids: tuple[str, ...],
-    reason: str | None,
-    yes: bool,
-    db: str | None,
-    embedder: str | None,
-    as_: str | None,
-    as_json: bool,
-) -> None:
-    """Erase memories, and everything derived from them, for good."""
-    from holdfast.surfaces import wire
-
-    if not yes and not sys.stdin.isatty():
-        raise failure.WrongUsage("Forgetting cannot be undone; give --yes where nobody can be asked.")
-    with writing(settings_of(db, embedder, as_)) as memory:
-        named = tuple(dict.fromkeys(full_id(memory, one) for one in ids))
-        if not yes and not _agreed(memory, named):
-            failure.warn("nothing was forgotten")
-            end(failure.PROBLEMS)
-            return
-        receipt = memory.forget(*named, reason=reason)
-    if as_json:
-        show_json(wire.receipt_to_wire(receipt))
-    else:
-        show_receipt(receipt)
-
-
-def show_receipt(receipt: ForgetReceipt, indent: int = 0) -> None:
-    """What was erased, for a person."""
-    from holdfast.surfaces import wire
-    from holdfast.surfaces.cli.screen import count_text, screen
-
-    show = screen()
-    forgotten = count_text(len(receipt.forgotten), "memory", "memories")
-    show.line(("Forgotten: ", "bold"), forgotten, f", and {len(receipt.derived)} derived from them", indent=indent)
-    if receipt.already:
-        show.line(f"Forgotten before: {len(receipt.already)}", indent=indent)
-    payloads, vectors = count_text(receipt.payloads, "payload"), count_text(receipt.vectors, "vector")
-    show.line(f"Erased: {payloads} of the journal, {vectors}", indent=indent)
-    show.line(f"Receipt: {receipt.id} at {wire.when_to_wire(receipt.at_ms)}", indent=indent)
-    show.line((f"Chain: {receipt.chain}", "dim"), indent=indent)
-    if receipt.pending:
-        show.line((f"Still pending: {receipt.pending}", "yellow"), indent=indent)
-
-
-def _agreed(memory: Memory, ids: tuple[str, ...]) -> bool:
-    """Show what would go and ask on standard error, so that the result stays alone on standard output."""
-    for record in _held(memory, ids[:20]):
-        from holdfast.surfaces.cli.screen import one_line, short_id
-
-        click.echo(f"  {short_id(record.id)}  {one_line(record.entry, 160)}", err=True)
-    if len(ids) > 20:
-        click.echo(f"  and {len(ids) - 20} more", err=True)
-    what = "this memory" if len(ids) == 1 else f"these {len(ids)} memories"
-    return click.confirm(f"Erase {what} and everything derived, for good?", err=True)
-
-
-def _held(memory: Memory, ids: tuple[str, ...]) -> list[Record]:
-    from holdfast.errors import Gone
-
-    records: list[Record] = []
-    for one in ids:
-        try:
-            records.append(memory.get(one))
-        except Gone:
-            continue
-    return records
