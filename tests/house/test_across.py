@@ -44,7 +44,7 @@ def test_a_space_with_strong_evidence_beats_one_with_weak(opened, embedder, orde
     assert all(0 <= hit.score <= 1 for hit in found)
 
 
-def test_comparing_the_spaces_own_scores_would_let_noise_win(house, monkeypatch):
+def test_comparing_the_spaces_own_scores_would_let_noise_win(house):
     """Why they are not compared: a lone match among hundreds stands out more than the answer among its like."""
     answers = [f"The product launch date was moved to {n} May by the board." for n in range(1, 25)]
     filled(house, "knows", answers)
@@ -52,14 +52,16 @@ def test_comparing_the_spaces_own_scores_would_let_noise_win(house, monkeypatch)
     asked = "when is the product launch date?"
     best = {name: house.space(name).recall(asked)[0].score for name in ("knows", "noise")}
     assert best["noise"] > best["knows"], "the planted mistake: comparing scores"
-    assert [hit.space for hit in house.recall(asked, limit=3)] == ["knows"] * 3
+    found = house.recall(asked, limit=5)
+    assert found[0].space == "knows"
+    assert [hit.space for hit in found].count("knows") >= 3
 
 
 def test_the_order_within_a_space_is_kept_and_equal_confidence_alternates():
     placed = join([(0.8, 3), (0.8, 3)], 10)
     assert [(one.ranking, one.place) for one in placed] == [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2)]
-    four_times = join([(0.2, 5), (0.8, 10)], 6)
-    assert [one.ranking for one in four_times] == [1, 1, 1, 0, 1, 1][:6] or four_times[3].share == four_times[4].share
+    assert [one.ranking for one in join([(0.19, 5), (0.8, 10)], 6)] == [1, 1, 1, 1, 0, 1]
+    assert [one.ranking for one in join([(0.21, 5), (0.8, 10)], 6)] == [1, 1, 1, 0, 1, 1]
     assert join([], 5) == []
     assert join([(0.0, 2)], 1) == [Placed(0, 0, 0.0)]
 
@@ -127,7 +129,8 @@ def test_filters_and_wrong_arguments_are_those_of_recall(house):
     house.space("a").session("s").add("user", "The launch!")
     assert [hit.record.kind.name for hit in house.recall("launch", where={"kind": "turn"})] == ["TURN"]
     for error, wrong in (
-        (InvalidFilter, {"where": {"mood": "good"}}), (InvalidField, {"limit": 0}), (InvalidField, {"budget_tokens": 0}),
+        (InvalidFilter, {"where": {"mood": "good"}}), (InvalidField, {"limit": 0}),
+        (InvalidField, {"budget_tokens": 0}),
         (InvalidField, {"spaces": []}), (InvalidField, {"spaces": "a"}), (InvalidField, {"spaces": 5}),
         (InvalidField, {"spaces": ["a"] * 1_001}), (InvalidField, {"spaces": [3]}),
     ):  # fmt: skip

@@ -38,7 +38,8 @@ def test_what_methods_give_back_is_plain_or_guarded():
     """By their annotations: a method that gave something else would be refused when called."""
     guarded = ("Memory", "Session", "Iterator[Record]", "Iterator[str]")
     plain = ("None", "int", "str", "list[str]", "Record", "Recollection", "Stats", "ForgetReceipt", "ForgetPreview",
-             "ImportReport", "list[HistoryEntry]", "list[Record]", "list[ForgetReceipt]", "Proof", "Verification")  # fmt: skip
+             "ImportReport", "list[HistoryEntry]", "list[Record]", "list[ForgetReceipt]", "Proof",
+             "Verification")  # fmt: skip
     for kind in (Memory, Session):
         for name, thing in vars(kind).items():
             if inspect.isfunction(thing) and not name.startswith("_"):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from holdfast.core import access
-from holdfast.errors import AlreadyThere, HoldfastError, NotAllowed, QuotaExceeded
+from holdfast.errors import HoldfastError, NotAllowed
 from holdfast.guard import Gate
 from holdfast.house import Holdfast
 from holdfast.model.access import Quota, Standing
@@ -52,7 +52,7 @@ def an_id(chance: random.Random, ids: list[str]) -> str:
 
 IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
     "recall": (1, lambda m, c, ids: m.recall(a_query(c), limit=c.randint(1, 30))),
-    "recall where": (1, lambda m, c, ids: m.recall(a_query(c), where={"kind": "fact"}, budget_tokens=c.randint(40, 400))),
+    "recall where": (1, lambda m, c, ids: m.recall(a_query(c), where={"kind": "fact"}, budget_tokens=200)),
     "get": (1, lambda m, c, ids: m.get(an_id(c, ids))),
     "history": (1, lambda m, c, ids: m.history(an_id(c, ids))),
     "records": (1, lambda m, c, ids: m.records()),
@@ -266,8 +266,7 @@ class Campaign:
             if twin and space:
                 self.compare(what, who, str(error).replace(repr(space), "NAME"), act)
             return None
-        except HoldfastError as error:
-            assert not isinstance(error, (QuotaExceeded, AlreadyThere)), error
+        except (LookupError, ValueError) as error:
             answer, said = None, f"{error}"
         self.found.answered += 1
         if not allowed or any(canary in said for canary in strange):
@@ -279,7 +278,9 @@ class Campaign:
             act(AWAY)
             told = "an answer"
         except HoldfastError as error:
-            told = f"{type(error).__name__}" if type(error) is not NotAllowed else str(error).replace(repr(AWAY), "NAME")
+            told = (
+                f"{type(error).__name__}" if type(error) is not NotAllowed else str(error).replace(repr(AWAY), "NAME")
+            )
         if told != text:
             self.found.different.append(f"{what}: {text!r} but of an absent space {told!r}")
 

@@ -339,8 +339,8 @@ def test_an_error_inside_a_change_undoes_all_of_it(house, monkeypatch):
         patch.setattr(Sharing, "_note", broken)
         for call in (
             lambda: house.grant("ann", "acme", "admin"), lambda: house.revoke("ann", "acme"),
-            lambda: house.create("more"), lambda: house.rename("acme", "b"), lambda: house.limit("acme", Quota(bytes=1)),
-            lambda: house.drop("acme", confirm="acme"),
+            lambda: house.create("more"), lambda: house.rename("acme", "b"),
+            lambda: house.limit("acme", Quota(bytes=1)), lambda: house.drop("acme", confirm="acme"),
         ):  # fmt: skip
             with pytest.raises(RuntimeError):
                 call()

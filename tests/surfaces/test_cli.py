@@ -245,7 +245,7 @@ def test_check_finds_a_flipped_byte_and_ends_with_1(shell: Shell):
 def test_a_completion_script_calls_back_the_command(shell: Shell, kind: str):
     script = shell.ok("completion", kind)
     assert f"_HOLDFAST_COMPLETE={kind}_complete" in script
-    asked = shell.process(COMP_WORDS="holdfast rec", COMP_CWORD="1", _HOLDFAST_COMPLETE="bash_complete")
+    asked = shell.process(COMP_WORDS="holdfast reca", COMP_CWORD="1", _HOLDFAST_COMPLETE="bash_complete")
     assert asked.stdout.decode().split() == ["plain,recall"]
 
 

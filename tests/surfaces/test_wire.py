@@ -11,7 +11,8 @@ import pytest
 from holdfast import errors
 from holdfast.model.recollection import Hit, Recollection
 from holdfast.model.records import Kind, Origin, Record, Role, Trust
-from holdfast.model.reports import ForgetReceipt, HistoryEntry, ImportReport, SkippedLine, Stats
+from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
+from holdfast.model.reports import HistoryEntry, ImportReport, SkippedLine, Stats
 from holdfast.surfaces import wire
 from tests.surfaces.shell import GOLDEN, hold
 
@@ -26,15 +27,21 @@ RECORD = Record(
     arguments="keyed digest",
 )  # fmt: skip
 HIT = Hit(RECORD, 1.5, {"dense": 1.0, "words": 0.5}, ("similar in meaning",))
+RECEIPT = ForgetReceipt(
+    id=ID, space=OTHER, node=ID, node_seq=7, at_ms=1_714_700_000_000, actor="owner", reason="asked", forgotten=(OTHER,),
+    derived=(), already=(ID,), payloads=1, vectors=2, chain="00ff", residue=(0, 1),
+)  # fmt: skip
+PROOF = Proof(ID, ((OTHER, 7, "00ff"),))
 VALUES: dict[str, Any] = {
     "record": wire.record_to_wire(RECORD),
     "bare_record": wire.record_to_wire(Record(id=ID, version=1, recorded_at=0, kind=Kind.FACT, text="x", valid_from=0)),
     "recollection": wire.recollection_to_wire(
         Recollection("where?", (HIT,), "text", 12, 0.75, "no model", 3, took_ms=1.23456)
     ),
-    "receipt": wire.receipt_to_wire(
-        ForgetReceipt(ID, 1_714_700_000_000, "owner", "asked", (OTHER,), (), (ID,), 1, 2, None, "00ff")
-    ),
+    "receipt": wire.receipt_to_wire(RECEIPT),
+    "preview": wire.preview_to_wire(ForgetPreview((RECORD,), (), (), {"turn": 1}, None, "00ff")),
+    "verification": wire.verification_to_wire(Verification(("lost",), None, {"events": 2}, ("copies",))),
+    "proof": wire.proof_to_wire(PROOF),
     "history": wire.history_to_wire([HistoryEntry("forgotten", 1_714_700_000_000, 0, None, OTHER, 7)]),
     "stats": wire.stats_to_wire(
         Stats(
@@ -71,7 +78,9 @@ def test_the_wire_form_is_the_documented_one():
         (RECORD, VALUES["record"], {"arguments"}),
         (HIT, wire.hit_to_wire(HIT), set[str]()),
         (Recollection("q", (), "", 0, 0.0, None, 0, 1.0), VALUES["recollection"], set[str]()),
-        (ForgetReceipt("", 0, "", None, (), (), (), 0, 0, None, ""), VALUES["receipt"], {"at_ms"}),
+        (RECEIPT, VALUES["receipt"], {"at_ms"}),
+        (Verification((), None, {}, ()), VALUES["verification"], set[str]()),
+        (PROOF, VALUES["proof"], set[str]()),
         (HistoryEntry("", 0, 0, None, None, 0), VALUES["history"][0], {"at_ms"}),
         (ImportReport(0, 0, 0), VALUES["report"], set[str]()),
     ],
@@ -109,3 +118,15 @@ def test_every_error_has_a_code_of_its_own():
     codes = {wire.error_code(kind) for kind in kinds}
     assert len(codes) == len(kinds) > 20
     assert {"store_busy", "not_a_space", "holdfast_error", "key_reused"} <= codes
+
+
+def test_a_receipt_and_a_proof_come_back_from_the_wire_as_they_were():
+    through = json.loads(json.dumps(wire.receipt_to_wire(RECEIPT)))
+    assert wire.kept_from_wire(through) == dataclasses.replace(RECEIPT, residue=(0, 0))
+    assert wire.kept_from_wire(json.loads(json.dumps(wire.proof_to_wire(PROOF)))) == PROOF
+
+
+@pytest.mark.parametrize("value", [{}, [], "x", {"heads": 1, "space": ""}, {"id": ID}, None, 7])
+def test_what_is_neither_a_receipt_nor_a_proof_is_refused(value: Any):
+    with pytest.raises(ValueError):
+        wire.kept_from_wire(value)

@@ -5,7 +5,7 @@ best of a space that knows nothing scores like the best of one that knows the an
 is the confidence, made of raw features (the cosine itself, the share of the query's words that is met) and
 calibrated as the chance that the evidence is among the ten best. That chance is dealt out over a space's ranks in
 proportion to 1/rank, and all hits are ordered by what they got. So the order within a space is kept, two spaces
-that are equally sure alternate, and one that is four times as sure gets four hits in before the other's first.
+that are equally sure alternate, and one that is k times as sure gets its first k hits in before the other's first.
 """
 
 from __future__ import annotations

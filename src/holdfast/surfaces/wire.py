@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,8 +146,9 @@ def kept_from_wire(value: Any) -> ForgetReceipt | Proof:
             heads = tuple((str(h["node"]), int(h["node_seq"]), str(h["chain"])) for h in value["heads"])
             return Proof(str(value["space"]), heads)
         same = ("id", "space", "node", "node_seq", "actor", "reason", "payloads", "vectors", "chain")
-        ids = {name: tuple(map(str, value[name])) for name in ("forgotten", "derived", "already")}
-        return ForgetReceipt(**{name: value[name] for name in same}, **ids, at_ms=parse_when(value["at"]))
+        fields: dict[str, Any] = {name: value[name] for name in same}
+        fields |= {name: tuple(map(str, value[name])) for name in ("forgotten", "derived", "already")}
+        return ForgetReceipt(**fields, at_ms=parse_when(value["at"]))
     except (KeyError, TypeError) as error:
         raise ValueError(f"it lacks or misplaces {error}") from None
 

@@ -41,6 +41,7 @@ _BY_ERROR: tuple[tuple[type[Exception], int], ...] = (
     (errors.ImportStopped, USAGE),
     (errors.NotFound, NOT_FOUND),
     (errors.Gone, NOT_FOUND),
+    (errors.NotAllowed, NOT_FOUND),
     (errors.Conflict, CONFLICT),
     (errors.StoreBusy, TEMPORARY),
     (errors.StoreFull, TEMPORARY),

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from holdfast.surfaces.cli import failure
-from holdfast.surfaces.cli.options import end, full_id, reading, settings_of, show_json, space_options, writing
-from holdfast.surfaces.cli.read import filters_of, where_option
+from holdfast.surfaces.cli.options import (
+    end,
+    filters_of,
+    full_id,
+    reading,
+    settings_of,
+    show_json,
+    space_options,
+    where_option,
+    writing,
+)
 
 if TYPE_CHECKING:
-    from holdfast.memory import Memory
     from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Verification
 
 _SHOWN = 20
@@ -113,7 +122,7 @@ def verify_command(kept: str, db: str | None, embedder: str | None, as_: str | N
     wanted: Any = kept
     if kept == "-" or "." in kept or "/" in kept:
         try:
-            text = sys.stdin.read() if kept == "-" else open(kept, encoding="utf-8").read()  # noqa: PTH123, SIM115
+            text = sys.stdin.read() if kept == "-" else Path(kept).read_text("utf-8")
             wanted = wire.kept_from_wire(json.loads(text))
         except OSError as error:
             raise InvalidField(f"{kept} cannot be read ({error.strerror}).") from None
@@ -202,7 +211,8 @@ def _agreed(preview: ForgetPreview) -> bool:
 def _list(preview: ForgetPreview, *, err: bool) -> None:
     from holdfast.surfaces.cli.screen import one_line, short_id
 
-    for title, records in (("", preview.selected), ("falls with them", preview.derived), ("only names it, stays", preview.mentions)):
+    parts = {"": preview.selected, "falls with them": preview.derived, "only names it, stays": preview.mentions}
+    for title, records in parts.items():
         if title and records:
             click.echo(f"{title}:", err=err)
         for record in records[:_SHOWN]:

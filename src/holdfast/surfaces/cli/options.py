@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -44,6 +44,34 @@ def space_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def where_option(command: Command) -> Command:
+    """``--where``."""
+    return click.option(
+        "--where",
+        metavar="FIELD=VALUE",
+        multiple=True,
+        help="Only memories whose field has this value; the same field again means either. Fields: author, role, "
+        "session, kind, category, subject, source, tag, origin.",
+    )(command)
+
+
+def filters_of(conditions: Iterable[str]) -> dict[str, list[str]] | None:
+    """Filters by field from ``field=value`` texts.
+
+    Raises:
+        InvalidFilter: one is not of that form.
+    """
+    from holdfast.errors import InvalidFilter
+
+    filters: dict[str, list[str]] = {}
+    for condition in conditions:
+        field, equals, value = condition.partition("=")
+        if not equals or not field.strip():
+            raise InvalidFilter(f"{condition!r:.80} is not a filter; write field=value, such as author=Ada.")
+        filters.setdefault(field.strip(), []).append(value)
+    return filters or None
 
 
 def settings_of(db: str | None, embedder: str | None = None, as_: str | None = None) -> Settings:

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 import click
 
 from holdfast.surfaces.cli import failure
-from holdfast.surfaces.cli.options import end, full_id, given_text, reading, settings_of, show_json, space_options
+from holdfast.surfaces.cli.options import (
+    end,
+    filters_of,
+    full_id,
+    given_text,
+    reading,
+    settings_of,
+    show_json,
+    space_options,
+    where_option,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from holdfast.model.recollection import Hit, Recollection
     from holdfast.model.reports import HistoryEntry, Stats
@@ -26,13 +36,7 @@ CUT_CHARS = 400
 @click.option("--full", is_flag=True, help="Do not cut long texts.")
 @click.option("--budget", type=int, metavar="TOKENS", help="Take memories until their text fills so many tokens.")
 @click.option("--limit", type=int, default=10, show_default=True, help="The most memories, up to 1000.")
-@click.option(
-    "--where",
-    metavar="FIELD=VALUE",
-    multiple=True,
-    help="Only memories whose field has this value; the same field again means either. Fields: author, role, "
-    "session, kind, category, subject, source, tag, origin.",
-)
+@where_option
 @click.option("--since", metavar="TIME", help="Only what was said, or became true, from this time on.")
 @click.option("--until", metavar="TIME", help="Only what was said, or became true, before this time.")
 @click.option("--now", metavar="TIME", help="The moment the question is asked, for words like 'last week'.")
@@ -59,7 +63,7 @@ def recall_command(
 
     if sum((why, as_text, as_json)) > 1:
         raise failure.WrongUsage("--why, --text and --json exclude each other; --json has all of it.")
-    filters, question = parse_where(where), given_text(query)
+    filters, question = filters_of(where), given_text(query)
     with reading(settings_of(db, embedder, as_)) as memory:
         found = memory.recall(
             question, budget_tokens=budget, limit=limit, where=filters, since=since, until=until, now=now
@@ -103,23 +107,6 @@ def stats_command(db: str | None, embedder: str | None, as_: str | None, as_json
         show_json(wire.stats_to_wire(stats))
     else:
         _show_stats(screen(), stats)
-
-
-def parse_where(conditions: Iterable[str]) -> dict[str, list[str]] | None:
-    """Filters by field from ``field=value`` texts.
-
-    Raises:
-        InvalidFilter: one is not of that form.
-    """
-    from holdfast.errors import InvalidFilter
-
-    filters: dict[str, list[str]] = {}
-    for condition in conditions:
-        field, equals, value = condition.partition("=")
-        if not equals or not field.strip():
-            raise InvalidFilter(f"{condition!r:.80} is not a filter; write field=value, such as author=Ada.")
-        filters.setdefault(field.strip(), []).append(value)
-    return filters or None
 
 
 def show_recollection(show: Screen, found: Recollection, *, why: bool, cut: int | None) -> None:
