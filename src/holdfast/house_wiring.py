@@ -194,7 +194,7 @@ def erase_files(folder: Path, space: bytes) -> tuple[int, int]:
                 _overwrite(path)
             path.unlink()
             count += 1
-        if count:
+        if count and os.name == "posix":
             descriptor = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)

@@ -52,3 +52,9 @@ def test_a_text_too_long_is_passed_over() -> None:
 
 def test_a_callers_own_tokenizer_counts() -> None:
     assert fill(["aaaa", "bb", "c"], 3, count=len) == [1, 2]
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=200))
+def test_plain_text_is_counted_as_any_other(text: str) -> None:
+    # One wide character takes the long way and counts one.
+    assert estimate_tokens(text + "\n") + 1 == estimate_tokens(text + "\n中")

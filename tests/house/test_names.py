@@ -25,7 +25,8 @@ GOOD = [
 ]
 BAD = [
     "", "/", "/a", "a/", "a//b", ".", "..", "a/..", "../a", "a/../b", "./a", "a/.b", "a/b.", "a/b ", " a", "a\\b",
-    "C:a", "~", "~/a", "a\0b", "a\nb", "a\tb", "\x7f", "a\u200bb", "a\ufeff", "\u202ea", "a\u2066b", "a\u00adb", "a*", "a?",
+    "C:a", "~", "~/a", "a\0b", "a\nb", "a\tb", "\x7f", "a\u200bb", "a\ufeff", "\u202ea", "a\u2066b", "a\u00adb", "a*",
+    "a?",
     "CON", "con", "nul.txt", "acme/LPT1", "Com9.db", "AUX", "a..b", "a  b", "a\u00a0b", "a\u3000b", "a\u2024b", "ａcme",
     "ﬁ", "-x", "a/-rf", "\u0301a", "a/\u0301b", "ac\u043ce", "\u0430cme", "a\u3164b", "a\ufe0f", "\ud800", ":memory:",
     "a|b", "a<b>", "</memories>", "x" * 10_240, "x" * 65, "/".join("abcdefghi"), "💥", "a\ua4f8", "a\u0660\u0660b",

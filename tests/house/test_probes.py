@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from holdfast.core import access
-from holdfast.errors import HoldfastError, NotAllowed
+from holdfast.errors import AlreadyThere, HoldfastError, NotAllowed, StoreError
 from holdfast.guard import Gate
 from holdfast.house import Holdfast
 from holdfast.model.access import Quota, Standing
@@ -266,8 +266,11 @@ class Campaign:
             if twin and space:
                 self.compare(what, who, str(error).replace(repr(space), "NAME"), act)
             return None
-        except (LookupError, ValueError) as error:
+        except HoldfastError as error:
+            # What a memory itself objects to, such as an unknown id; a store that fails is a finding.
             answer, said = None, f"{error}"
+            if isinstance(error, (StoreError, AlreadyThere)):
+                self.found.wrongly_refused.append(f"{what}: {error!r}")
         self.found.answered += 1
         if not allowed or any(canary in said for canary in strange):
             self.found.outside.append(f"{what}: {said[:120]}")

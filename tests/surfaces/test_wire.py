@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from holdfast import errors
+from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.recollection import Hit, Recollection
 from holdfast.model.records import Kind, Origin, Record, Role, Trust
-from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.reports import HistoryEntry, ImportReport, SkippedLine, Stats
 from holdfast.surfaces import wire
 from tests.surfaces.shell import GOLDEN, hold
@@ -128,5 +128,5 @@ def test_a_receipt_and_a_proof_come_back_from_the_wire_as_they_were():
 
 @pytest.mark.parametrize("value", [{}, [], "x", {"heads": 1, "space": ""}, {"id": ID}, None, 7])
 def test_what_is_neither_a_receipt_nor_a_proof_is_refused(value: Any):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="lacks or misplaces"):
         wire.kept_from_wire(value)

@@ -23,6 +23,7 @@ from holdfast.ports.store import Entry, StoredVectors
 from holdfast.services.ledger import Ledger
 
 A = TypeVar("A")
+B = TypeVar("B")
 
 BATCH = 64
 """Texts between two commits of vectors, at most."""
@@ -232,7 +233,7 @@ class Embedding:
     def _load(self, embedder: Embedder) -> None:
         # Whatever is wrong with the model will be said to whoever asks it for a vector.
         with suppress(*MODEL_FAILURES):
-            embedder.prepare()
+            asked(embedder, lambda _: embedder.prepare(), None)
 
     def query_vector(self, text: str) -> NDArray[np.float32] | None:
         """The vector of a query, or None where there is no model.
@@ -270,7 +271,7 @@ class Embedding:
             return reader.backlog_size() - sum(held.live for held, _ in refused.values())
 
 
-def asked(embedder: Embedder, call: Callable[[A], Vectors], given: A) -> Vectors:
+def asked(embedder: Embedder, call: Callable[[A], B], given: A) -> B:
     """What a model answers.
 
     Raises:

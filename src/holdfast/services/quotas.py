@@ -23,7 +23,7 @@ Measure = Callable[[Reader, Quota, int, int], Usage]
 class LimitedStore:
     """A `SpaceStore` that refuses what would exceed a quota; everything else goes to the store as it is.
 
-    Forgetting and superseding are never refused.
+    A retry, which stores nothing, and a forget are never refused.
 
     Args:
         quota: Gives the quota that holds now.

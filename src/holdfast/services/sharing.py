@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -236,7 +236,7 @@ class Sharing:
         self._registry.close()
 
     @contextmanager
-    def _change(self) -> Iterator[tuple[RegistryDesk, int]]:
+    def _change(self) -> Generator[tuple[RegistryDesk, int]]:
         with self._registry.changing() as desk:
             yield desk, self._clock.now_ms()
 

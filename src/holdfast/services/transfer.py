@@ -71,8 +71,8 @@ class _Progress:
         """
         if not self.skip_errors:
             raise ImportStopped(
-                f"Line {number}: {error} The import stopped there; {self.added} memories of the lines before "
-                "are kept. Mend the line and import again (nothing is added twice), or go on past such lines "
+                f"Line {number}: {error} The import stopped there; what the lines before added ({self.added}) "
+                "is kept. Mend the line and import again (nothing is added twice), or go on past such lines "
                 "with skip_errors."
             ) from error
         self.skipped.append(SkippedLine(number, str(error)))
