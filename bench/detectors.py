@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections import Counter
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.credentials import Sample, false_samples, true_samples
+from bench.data import HOW, data_folder
 from holdfast.core.policy.judge import judge
 from holdfast.core.policy.scan import scan
 from holdfast.model.policy import Policy, Sensitive, Verdict
@@ -260,16 +260,10 @@ def report_time(texts: Sequence[str]) -> None:
         )
 
 
-def data_folder(stated: str | None) -> Path:
-    """Where the data lies."""
-    named = stated or os.environ.get("HOLDFAST_DATA")
-    return Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print every figure; 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", help="folder with the labelled data")
+    parser.add_argument("--data", type=Path, help="folder with the labelled data")
     parser.add_argument("--show", action="store_true", help="print what was missed or wrongly found")
     options = parser.parse_args(arguments)
     show = print if options.show else None
@@ -279,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, report in ((PII, report_pii), (INJECTION, report_injection)):
         path = folder / name
         if not path.is_file():
-            print(f"\n{name} is left out: it is not in the data folder; name it with --data or HOLDFAST_DATA.")
+            print(f"\n{name} is left out, since it is not there: {HOW}.")
             continue
         missed += report(path, show)
         texts = [one["text"] for one in read(path)] if name == PII else texts

@@ -25,6 +25,7 @@ from typing import Any, Literal
 import apsw
 import numpy as np
 
+from bench.data import CONVERSATIONS, HOW, data_file
 from bench.synthetic import questions, sessions
 from holdfast.adapters.embed.resolve import find_embedder
 from holdfast.core.decide import set_model
@@ -93,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = Path(tempfile.mkdtemp(prefix="holdfast-figures-"))
     figures: list[Figure] = []
     try:
-        run = Run(folder, find_embedder(), given.quick, _data_folder(given.data))
+        run = Run(folder, find_embedder(), given.quick, given.data)
         for name, group in GROUPS.items():
             if given.only and given.only not in name:
                 continue
@@ -281,9 +282,9 @@ def single_write(run: Run) -> Iterator[Figure]:
 
 def disk(run: Run) -> Iterator[Figure]:
     """All files of a space that holds every development conversation with its vectors."""
-    name, file = "disk a LoCoMo turn", run.data and run.data / "locomo-dev.jsonl"
+    name, file = "disk a LoCoMo turn", data_file(CONVERSATIONS[0], run.data)
     if file is None or not file.exists():
-        yield Figure(name, None, "B", 1_900, "<=", "no locomo-dev.jsonl; give its folder with --data or $HOLDFAST_DATA")
+        yield Figure(name, None, "B", 1_900, "<=", f"no {CONVERSATIONS[0]}: {HOW}")
         return
     path = run.folder / "disk.db"
     with Memory.open(path, embedder=run.embedder) as memory:
@@ -395,13 +396,6 @@ def _as_installed() -> dict[str, str]:
 
 def _percentile(values: list[float], percent: float) -> float:
     return float(np.percentile(np.array(values), percent))
-
-
-def _data_folder(given: Path | None) -> Path | None:
-    for folder in (given, os.environ.get("HOLDFAST_DATA"), ROOT.parent / "shared" / "data"):
-        if folder and Path(folder).is_dir():
-            return Path(folder)
-    return None
 
 
 GROUPS: dict[str, Callable[[Run], Iterator[Figure]]] = {

@@ -23,13 +23,13 @@ import apsw
 import numpy as np
 
 from bench.conversations import KEY, read_conversations
+from bench.data import CONVERSATIONS, data_file
 from holdfast.core import signals
 from holdfast.core.corpus import Corpus
 from holdfast.core.entry import Entry
 from holdfast.core.lexical import encode_terms, term_hashes, tokenise
 from holdfast.core.words import STOP_WORDS
 
-DATA = Path(__file__).parent / "data" / "locomo-dev.jsonl"
 LARGE = 100_000
 PER_COMMIT = 500
 ROUNDS = 3
@@ -201,7 +201,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("data", nargs="*", type=Path, help="JSON Lines files of conversations with questions")
     parser.add_argument("--large", type=int, default=LARGE, help="entries of the second size (default %(default)s)")
     options = parser.parse_args(arguments)
-    texts, questions = texts_and_questions(options.data or [path for path in (DATA,) if path.exists()])
+    texts, questions = texts_and_questions(options.data or [path for path in (data_file(CONVERSATIONS[0]),) if path])
     print(f"SQLite {apsw.sqlite_lib_version()}, " + ("made-up words" if texts[0][0] == "s0" else "the data given"))
     with tempfile.TemporaryDirectory() as folder:
         for some in (texts, enlarged(texts, options.large)):

@@ -1,9 +1,10 @@
-"""How fast the importers read: ``python -m bench.importers [MEGABYTES]``.
+"""How fast transcripts are imported: ``python -m bench.importers [MEGABYTES]``.
 
 Makes the same transcripts each time in a temporary folder, 50 MB of each format unless told otherwise, and
-prints entries and megabytes a second of reading alone: nothing is written, nothing is embedded. An entry
-is a turn; what a transcript holds beside them (bookkeeping, thinking, the ends of long tool results) is
-read and left out, as in real ones.
+prints entries and megabytes a second of reading alone, then entries a second of reading and writing them to a
+space in a file, durably and without embedding, and of importing the same again. An entry is
+a turn; what a transcript holds beside them (bookkeeping, thinking, the ends of long tool results) is read and left
+out, as in real ones.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.adapters.importers import find_importer
+from holdfast.memory import Memory
 
 MEGABYTES = 50
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -136,6 +138,19 @@ def measured(path: Path) -> tuple[str, int, float, int]:
     return importer.name, entries, time.perf_counter() - start, left_out
 
 
+def stored(path: Path) -> tuple[float, float]:
+    """Seconds to read and write a file into a new space, and to import it again."""
+    took = list[float]()
+    with Memory.open(path.with_suffix(".db"), embedder=None) as memory:
+        for _ in range(2):
+            start = time.perf_counter()
+            memory.import_(path)
+            took.append(time.perf_counter() - start)
+    for file in path.parent.glob(f"{path.stem}.db*"):
+        file.unlink()
+    return took[0], took[1]
+
+
 FILES: tuple[tuple[str, Callable[[Talk], Iterator[Any]], bool], ...] = (
     ("chat.jsonl", chat_lines, False),
     ("session.jsonl", code_lines, False),
@@ -146,14 +161,19 @@ FILES: tuple[tuple[str, Callable[[Talk], Iterator[Any]], bool], ...] = (
 
 def main() -> None:
     size = int(sys.argv[1]) if len(sys.argv) > 1 else MEGABYTES
-    print(f"{'format':<12} {'MB':>6} {'entries':>9} {'seconds':>8} {'entries/s':>10} {'MB/s':>6}")
+    read = f"{'format':<12} {'MB':>6} {'entries':>9} {'seconds':>8} {'entries/s':>10} {'MB/s':>6}"
+    print(f"{read} {'stored/s':>9} {'again/s':>8}")
     with tempfile.TemporaryDirectory() as folder:
         for seed, (name, values, as_list) in enumerate(FILES, 1):
             path = written(Path(folder) / name, values(Talk(seed)), size * 1_000_000, as_list=as_list)
             megabytes = path.stat().st_size / 1e6
             form, entries, seconds, _ = measured(path)
             rate = f"{entries / seconds:>10,.0f} {megabytes / seconds:>6.0f}"
-            print(f"{form:<12} {megabytes:>6.0f} {entries:>9,} {seconds:>8.2f} {rate}")
+            first, again = stored(path)
+            print(
+                f"{form:<12} {megabytes:>6.0f} {entries:>9,} {seconds:>8.2f} {rate} "
+                f"{entries / first:>9,.0f} {entries / again:>8,.0f}"
+            )
             path.unlink()
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.conversations import KEY, Conversation, Question, corpus_of, read_conversations
+from bench.data import CONVERSATIONS, HOW, data_folder
 from bench.vectors import DEFAULT_CACHE, CachedEmbedder, packaged_embedder
 from holdfast.core import signals
 from holdfast.core.budget import estimate_tokens, fill
@@ -29,7 +30,6 @@ from holdfast.core.fusion import Weights, rank
 from holdfast.core.query import Query, parse_query
 from holdfast.core.vectors import quantise
 
-DATA = ("locomo-dev.jsonl", "beam-100k-dev.jsonl", "longmemeval-evidence-dev.jsonl")
 UNANSWERABLE = frozenset({"5", "adversarial", "abstention"})
 """Category 5 is LoCoMo's adversarial one."""
 
@@ -165,13 +165,13 @@ def show(results: dict[str, dict[str, dict[str, float]]]) -> None:
 
 def files_of(parser: argparse.ArgumentParser, given: list[Path]) -> list[Path]:
     """Return the files there are, saying which are not; without names the usual ones beside this module."""
-    files = given or [Path(__file__).parent / "data" / name for name in DATA]
+    files = given or [data_folder() / name for name in CONVERSATIONS]
     for path in files:
         if not path.exists():
             print(f"{path}: not there, skipped")
     present = [path for path in files if path.exists()]
     if not present:
-        parser.exit(0, "Nothing to measure. Name the files, or put them into bench/data.\n")
+        parser.exit(0, f"Nothing to measure. Name the files; or, for the usual ones, {HOW}.\n")
     return present
 
 

@@ -9,13 +9,14 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, ParamSpec, Self, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 from holdfast.memory import Memory
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
+from holdfast.model.policy import Policy
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Scalar
-from holdfast.model.reports import HistoryEntry, ImportReport, Stats, Turn
+from holdfast.model.reports import AuditReport, HistoryEntry, ImportReport, Stats, Turn
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
@@ -85,12 +86,14 @@ class AsyncMemory:
         read_only: bool = False,
         create: bool = True,
         clock: Clock | None = None,
+        policy: Policy | None = None,
     ) -> Self:
         """See `Memory.open`."""
         threads = _Threads("holdfast")
         opening = partial(
-            Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock
-        )
+            Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock,
+            policy=policy,
+        )  # fmt: skip
         return cls(await threads.opened(opening), threads)
 
     async def __aenter__(self) -> Self:
@@ -103,8 +106,10 @@ class AsyncMemory:
 
     async def close(self) -> None:
         """See `Memory.close`."""
-        await self._threads.run(self._memory.close)
-        self._threads.shutdown()
+        try:
+            await self._threads.run(self._memory.close)
+        finally:
+            self._threads.shutdown()
 
     def session(self, id: str, *, user: str | None = None, agent: str | None = None) -> AsyncSession:  # noqa: A002
         """See `Memory.session`."""
@@ -245,9 +250,11 @@ class AsyncMemory:
         """See `Memory.history`."""
         return await self._threads.run(self._memory.history, id)
 
-    def records(self, *, where: Mapping[str, str | Sequence[str]] | None = None) -> AsyncIterator[Record]:
+    def records(
+        self, *, where: Mapping[str, str | Sequence[str]] | None = None, quarantined: bool = False
+    ) -> AsyncIterator[Record]:
         """See `Memory.records`; to be used with ``async for``."""
-        return self._threads.stream(self._memory.records(where=where))
+        return self._threads.stream(self._memory.records(where=where, quarantined=quarantined))
 
     async def at(self, moment: When | None = None, *, seq: int | None = None) -> AsyncMemory:
         """See `Memory.at`."""
@@ -262,19 +269,30 @@ class AsyncMemory:
         self,
         source: str | Path | Iterable[str],
         *,
-        format: Literal["auto", "conversation", "records"] = "auto",  # noqa: A002
+        format: str = "auto",  # noqa: A002
         skip_errors: bool = False,
         zone: str = "UTC",
+        dry_run: bool = False,
+        confirm_removal: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> ImportReport:
         """See `Memory.import_`; ``progress`` is called on another thread."""
         return await self._threads.run(
-            self._memory.import_, source, format=format, skip_errors=skip_errors, zone=zone, progress=progress
-        )
+            self._memory.import_, source, format=format, skip_errors=skip_errors, zone=zone, dry_run=dry_run,
+            confirm_removal=confirm_removal, progress=progress,
+        )  # fmt: skip
 
     def export(self, *, superseded: bool = False) -> AsyncIterator[str]:
         """See `Memory.export`; to be used with ``async for``."""
         return self._threads.stream(self._memory.export(superseded=superseded))
+
+    async def audit(self, policy: Policy | None = None, *, dry_run: bool = True) -> AuditReport:
+        """See `Memory.audit`."""
+        return await self._threads.run(self._memory.audit, policy, dry_run=dry_run)
+
+    async def release(self, id: str, *, reason: str | None = None) -> Record:  # noqa: A002
+        """See `Memory.release`."""
+        return await self._threads.run(self._memory.release, id, reason=reason)
 
     async def settle(
         self, timeout_s: float | None = None, *, progress: Callable[[int, int], None] | None = None

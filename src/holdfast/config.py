@@ -2,8 +2,12 @@
 
 A file is TOML, named ``holdfast.toml``, in the working folder or in the user's configuration folder
 (``$XDG_CONFIG_HOME/holdfast``); where both set a key, the working folder's wins. Keys: ``db`` (a path,
-relative to the file it stands in), ``embedder`` and ``principal``. Variables: ``HOLDFAST_DB``,
-``HOLDFAST_EMBEDDER``, ``HOLDFAST_PRINCIPAL``. A library call reads none of these.
+relative to the file it stands in), ``embedder`` and ``principal``, and the table ``[policy]``: what may be
+kept, see ``holdfast.core.policy.settings``. Variables: ``HOLDFAST_DB``, ``HOLDFAST_EMBEDDER``,
+``HOLDFAST_PRINCIPAL``. A library call reads none of these.
+
+A file in the working folder may have come with the folder, so where both have a policy, of each setting the
+stricter one holds.
 """
 
 from __future__ import annotations
@@ -14,8 +18,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InvalidField
+
+if TYPE_CHECKING:
+    from holdfast.model.policy import Policy
 
 FILE = "holdfast.toml"
 KEYS: tuple[str, ...] = ("db", "embedder", "principal")
@@ -35,6 +43,7 @@ class Settings:
         principal: Name of who acts.
         told_by: For each key what set it: an option, a variable, a file, or ``built in``.
         files: Configuration files that were read, the strongest first.
+        policy: What may be kept; None keeps everything as it is said.
     """
 
     db: Path
@@ -42,6 +51,7 @@ class Settings:
     principal: str
     told_by: Mapping[str, str]
     files: tuple[Path, ...]
+    policy: Policy | None = None
 
 
 def load_settings(
@@ -67,10 +77,13 @@ def load_settings(
     if (data := data_folder(environment)) is not None:
         values["db"] = str(data / "holdfast.db")
     read: list[Path] = []
+    policy: Policy | None = None
     for path, own in ((_user_file(environment), True), (folder / FILE, False)):
         if path is None or not path.is_file():
             continue
-        for key, value in _read(path, own=own).items():
+        table = _table(path)
+        policy = _policy(path, table.pop("policy", None), policy)
+        for key, value in _read(path, table, own=own).items():
             values[key], told_by[key] = value, str(path)
         read.insert(0, path)
     stated = {VARIABLES[key]: (key, environment.get(VARIABLES[key])) for key in KEYS}
@@ -81,7 +94,9 @@ def load_settings(
         values[key], told_by[key] = _acceptable(name, value), name
     if "db" not in values:
         raise InvalidField("There is no home folder to keep a space in; name a file with --db or HOLDFAST_DB.")
-    return Settings(_absolute(values["db"], folder), values["embedder"], values["principal"], told_by, tuple(read))
+    return Settings(
+        _absolute(values["db"], folder), values["embedder"], values["principal"], told_by, tuple(read), policy
+    )
 
 
 def data_folder(environment: Mapping[str, str]) -> Path | None:
@@ -112,8 +127,8 @@ def _user_file(environment: Mapping[str, str]) -> Path | None:
     return None if folder is None else folder / FILE
 
 
-def _read(path: Path, *, own: bool) -> dict[str, str]:
-    """The keys a file sets; ``own`` says that it is the user's, not one that came with a folder."""
+def _table(path: Path) -> dict[str, Any]:
+    """What a file says."""
     import tomllib
 
     try:
@@ -121,13 +136,30 @@ def _read(path: Path, *, own: bool) -> dict[str, str]:
             content = file.read(_FILE_BYTES + 1)
         if len(content) > _FILE_BYTES:
             raise InvalidField(f"{path} is larger than {_FILE_BYTES:,} bytes, so it is not a configuration file.")
-        table = tomllib.loads(content.decode())
+        return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidField(f"{path} is not TOML: {error}.") from None
     except OSError as error:
         raise InvalidField(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _policy(path: Path, said: Any, before: Policy | None) -> Policy | None:
+    """The policy of a file, no laxer than the one before."""
+    if said is None:
+        return before
+    from holdfast.core.policy.settings import policy_from, stricter
+
+    try:
+        policy = policy_from(said)
+    except InvalidField as error:
+        raise InvalidField(f"{path}: {error}") from None
+    return policy if before is None else stricter(before, policy)
+
+
+def _read(path: Path, table: Mapping[str, Any], *, own: bool) -> dict[str, str]:
+    """The keys a file sets; ``own`` says that it is the user's, not one that came with a folder."""
     if unknown := sorted(set(table) - set(KEYS)):
-        raise InvalidField(f"{path} sets unknown key {unknown[0]!r}; known are {', '.join(KEYS)}.")
+        raise InvalidField(f"{path} sets unknown key {unknown[0]!r}; known are {', '.join(KEYS)} and policy.")
     values = {key: _acceptable(f"{key} in {path}", value) for key, value in table.items()}
     embedder = values.get("embedder", "")
     if not own and re.match(r"\w+:", embedder) and not Path(embedder).is_absolute():

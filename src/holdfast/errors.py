@@ -13,6 +13,7 @@ succeed later without a change by the caller.
     │   ├── ConfirmationNeeded   └── AlreadyThere
     ├── Gone
     ├── NotAllowed
+    ├── Refused
     ├── StoreError
     │   ├── NotASpace            ├── NewerSchema       ├── Damaged
     │   ├── StoreReadOnly        ├── StoreFull         ├── StoreBusy
@@ -97,6 +98,14 @@ class Gone(HoldfastError):
 
 class NotAllowed(HoldfastError):
     """There is no such space, or you may not do that there; which of the two is not told. Nothing was done."""
+
+
+class Refused(HoldfastError):
+    """The policy keeps nothing of this. Nothing was written."""
+
+    def __init__(self, message: str | None = None, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.reasons = reasons
 
 
 class StoreError(HoldfastError):

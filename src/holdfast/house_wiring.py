@@ -106,18 +106,19 @@ class OpenSpaces:
 
     def _opened(self, space: HeldSpace) -> Handle:
         path = self._path(space.id)
-        if space.made and not path.exists():
+        if not space.made:
+            self._make(space)
+        if not path.exists():
             self._refuse_dropped(space)
             raise Damaged(f"The file of the space {space.name!r} is missing: {path}. Restore it from a backup.")
         try:
-            opened = open_space(
-                str(path), self._embedder, OWNER, read_only=False, create=not space.made, clock=self._clock
-            )
+            opened = open_space(str(path), self._embedder, OWNER, read_only=False, create=False, clock=self._clock)
         except StoreError:
             self._refuse_dropped(space)
             raise
         handle = Handle(opened)
-        if not (self._sharing.is_there(space.id) if space.made else self._sharing.mark_made(space.id)):
+        if not self._sharing.is_there(space.id):
+            # Dropped between the look at it and its opening, which may have brought its files back.
             handle.close()
             erase_files(self._folder, space.id)
             self._refuse_dropped(space)
@@ -126,6 +127,14 @@ class OpenSpaces:
         limited = LimitedStore(opened.store, self._clock, lambda: self._sharing.quota_of(space.id), usage_of)
         opened.ledger.store = cast("SpaceStore", limited)
         return handle
+
+    def _make(self, space: HeldSpace) -> None:
+        # By words only and closed at once: the registry waits meanwhile, so that no two processes make one file.
+        with self._sharing.making(space.id) as is_missing:
+            if is_missing:
+                open_space(
+                    str(self._path(space.id)), None, OWNER, read_only=False, create=True, clock=self._clock
+                ).close()
 
     def _refuse_dropped(self, space: HeldSpace) -> None:
         if not self._sharing.is_there(space.id):

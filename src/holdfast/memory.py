@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from holdfast.core.border import check_path
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
+from holdfast.model.policy import Policy
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Scalar
-from holdfast.model.reports import HistoryEntry, ImportReport, Stats
+from holdfast.model.reports import AuditReport, HistoryEntry, ImportReport, Stats
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
@@ -38,6 +39,7 @@ class Memory:
         read_only: bool = False,
         create: bool = True,
         clock: Clock | None = None,
+        policy: Policy | None = None,
     ) -> Self:
         """Open the space in a file, making it first where there is none.
 
@@ -48,13 +50,16 @@ class Memory:
             as_: Name of the principal who acts, noted with what is written. The caller's own word.
             read_only: Never write; the file must be there.
             create: Make the file where it is missing.
+            policy: What may be kept, see `holdfast.Policy`; None keeps everything as it is said.
             clock: Where times and randomness come from; the machine's own by default.
 
         Raises:
             NotASpace, NewerSchema, Damaged, StoreReadOnly, StoreError: the file cannot be used.
             ModelMismatch: the space holds vectors of another model.
         """
-        return cls(open_space(check_path(path), embedder, as_, read_only=read_only, create=create, clock=clock))
+        return cls(
+            open_space(check_path(path), embedder, as_, read_only=read_only, create=create, clock=clock, policy=policy)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -113,6 +118,7 @@ class Memory:
             InvalidInput: a value is not acceptable.
             Gone: these words, or the memory made with this key, were forgotten.
             Rejected: these words were corrected.
+            Refused: the policy keeps nothing of it.
             KeyReused: the key was used with other arguments.
             NotFound: one of ``sources`` is not here.
         """
@@ -222,11 +228,7 @@ class Memory:
         query: str | None = None,
         limit: int = 10,
     ) -> ForgetPreview:
-        """What `forget` would erase under these conditions, what would fall with it, and what only names it.
-
-        Raises:
-            InvalidInput.
-        """
+        """What `forget` would erase under these conditions, what would fall with it, and what only names it."""
         selection = self._space.forgetting.selection(
             ids, about=about, mentions=mentions, session=session, since=since, until=until, where=where, query=query,
             limit=limit,
@@ -269,7 +271,8 @@ class Memory:
             budget_tokens: Take hits in order until their text fills so many tokens.
             limit: The most hits, 1 to 1,000.
             where: Only memories whose fields equal these values (or one of several): ``author``,
-                ``role``, ``session``, ``kind``, ``category``, ``subject``, ``source``, ``tag``, ``origin``.
+                ``role``, ``session``, ``kind``, ``category``, ``subject``, ``source``, ``tag``,
+                ``mark``, ``origin``.
             since, until: Only what was said, or became true, from and before these times.
             now: The moment the question is asked, for "last week"; the clock's by default.
 
@@ -289,16 +292,14 @@ class Memory:
         return self._space.inspecting.get(id)
 
     def history(self, id: str) -> list[HistoryEntry]:  # noqa: A002
-        """Everything that happened to a memory, oldest first; works for forgotten ones too.
-
-        Raises:
-            NotFound.
-        """
+        """Everything that happened to a memory, oldest first; works for forgotten ones too."""
         return self._space.inspecting.history(id)
 
-    def records(self, *, where: Mapping[str, str | Sequence[str]] | None = None) -> Iterator[Record]:
-        """Every live memory that matches, in order of arrival; see `recall` for ``where``."""
-        return self._space.inspecting.records(where)
+    def records(
+        self, *, where: Mapping[str, str | Sequence[str]] | None = None, quarantined: bool = False
+    ) -> Iterator[Record]:
+        """Every live memory that matches, in order of arrival, quarantined ones on request; see `recall`."""
+        return self._space.inspecting.records(where, quarantined=quarantined)
 
     def at(self, moment: When | None = None, *, seq: int | None = None) -> Memory:
         """The memory as it was at a time, or after event ``seq``, read-only, without what was erased since.
@@ -320,26 +321,37 @@ class Memory:
         self,
         source: str | Path | Iterable[str],
         *,
-        format: Literal["auto", "conversation", "records"] = "auto",  # noqa: A002
+        format: str = "auto",  # noqa: A002
         skip_errors: bool = False,
         zone: str = "UTC",
+        dry_run: bool = False,
+        confirm_removal: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> ImportReport:
-        """Take in conversations (one JSON object a line) or what `export` wrote; again adds nothing twice.
+        """Take in conversations, what `export` wrote, or what another program keeps; again adds nothing twice.
+
+        Facts from documents that are followed (Markdown, Mem0, blocks of Letta) and are gone there are
+        forgotten, with the reason "removed at its source"; should they come back there, they come back here.
 
         Args:
-            source: A file, or its lines.
-            skip_errors: Go on after a line that cannot be taken and report it; otherwise it stops there.
+            source: A file, a folder, or the lines of a file in one of Holdfast's own formats.
+            format: ``auto``, ``conversation``, ``records``, or the name of another program's format.
+            skip_errors: Go on after a line that cannot be taken and report it; otherwise it stops there. What
+                other programs keep is always read to the end, and what cannot be taken is reported.
             zone: Offset for times that have none: ``UTC`` or such as ``+01:00``.
-            progress: Called with entries done and entries known so far.
+            dry_run: Write nothing; the report says what an import would do.
+            confirm_removal: Needed where more than 100 facts beyond the new ones are gone at their source.
+            progress: Called with bytes done and bytes in all, or, for lines, entries done and entries known so far.
 
         Raises:
             UnknownFormat: nothing in it is a format Holdfast reads.
             ImportStopped: a line could not be taken; what came before it is kept.
+            ConfirmationNeeded: much is gone at its source; all else was imported.
         """
         return self._space.transfer.import_(
-            source, format_=format, skip_errors=skip_errors, zone=zone, progress=progress
-        )
+            source, format_=format, skip_errors=skip_errors, zone=zone, dry_run=dry_run,
+            confirm_removal=confirm_removal, progress=progress,
+        )  # fmt: skip
 
     def export(self, *, superseded: bool = False) -> Iterator[str]:
         """Every live memory as one JSON object a line, in order of arrival.
@@ -353,6 +365,18 @@ class Memory:
         return self._space.transfer.export(superseded=superseded)
 
     # Keeping
+
+    def audit(self, policy: Policy | None = None, *, dry_run: bool = True) -> AuditReport:
+        """Apply a policy, or the one given at `open`, to what is held; forget what was kept for a while and is due.
+
+        A dry run only says what would change. What is redacted is erased, and held as a new memory.
+        """
+        return self._space.auditing.audit(policy, dry_run=dry_run)
+
+    def release(self, id: str, *, reason: str | None = None) -> Record:  # noqa: A002
+        """Let a memory out of quarantine, into recall; `InvalidField` where it is in none."""
+        self._space.auditing.release(id, reason)
+        return self._space.inspecting.get(id)
 
     def settle(self, timeout_s: float | None = None, *, progress: Callable[[int, int], None] | None = None) -> int:
         """Wait until every memory has its vector; gives how many still have none when time is up.

@@ -14,10 +14,13 @@ from holdfast.core.proof import genesis
 from holdfast.errors import NoEmbedder
 from holdfast.model.events import Event
 from holdfast.model.ids import time_ordered_id
+from holdfast.model.policy import Policy
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.ports.importer import Importer
 from holdfast.ports.store import Entry, Identity, SpaceStore
+from holdfast.services.auditing import Auditing
 from holdfast.services.embedding import Embedding
 from holdfast.services.forgetting import Forgetting
 from holdfast.services.inspecting import Inspecting
@@ -42,6 +45,7 @@ class Space:
     recalling: Recalling
     inspecting: Inspecting
     transfer: Transfer
+    auditing: Auditing
     actor: str
 
     def close(self) -> None:
@@ -66,7 +70,14 @@ class Space:
 
 
 def open_space(
-    path: str, embedder: Embedder | str | None, actor: str, *, read_only: bool, create: bool, clock: Clock | None
+    path: str,
+    embedder: Embedder | str | None,
+    actor: str,
+    *,
+    read_only: bool,
+    create: bool,
+    clock: Clock | None,
+    policy: Policy | None = None,
 ) -> Space:
     """Open the space in a file; see `holdfast.Memory.open`."""
     check_label(actor, "principal")
@@ -77,7 +88,7 @@ def open_space(
     store = SqliteStore(name, fresh, genesis(space, node), read_only=read_only, create=create)
     try:
         found, why_none = _find_embedder(embedder)
-        space = _assemble(store, clock, found, why_none, actor)
+        space = _assemble(store, clock, found, why_none, actor, policy=policy)
         space.ledger.refresh_terms()
     except BaseException:
         store.close()
@@ -107,28 +118,38 @@ def _assemble(
     why_none: str | None,
     actor: str,
     as_of_ms: int | None = None,
+    policy: Policy | None = None,
 ) -> Space:
     ledger = Ledger(store, clock)
     index = LiveIndex(store)
     embedding = Embedding(ledger, embedder, why_none)
-    remembering = Remembering(ledger, actor, embedding.written)
+    remembering = Remembering(ledger, actor, embedding.written, policy)
     recalling = Recalling(ledger, index, embedding, as_of_ms)
-    inspecting = Inspecting(ledger, index, lambda last: _replayed_digest(store, last))
+    forgetting = Forgetting(ledger, index, actor, recalling.found)
+    inspecting = Inspecting(ledger, index, lambda last: _replayed_digest(store, last), as_of_ms)
     space = Space(
         store=store,
         ledger=ledger,
         index=index,
         embedding=embedding,
         remembering=remembering,
-        forgetting=Forgetting(ledger, actor, recalling.found),
+        forgetting=forgetting,
         recalling=recalling,
         inspecting=inspecting,
-        transfer=Transfer(ledger, remembering, inspecting),
+        transfer=Transfer(ledger, remembering, forgetting, inspecting, _find_importer),
+        auditing=Auditing(ledger, forgetting, actor, policy, embedding.written),
         actor=actor,
     )
     # A program that ends without closing must not leave a thread in the model at interpreter exit.
     weakref.finalize(space, embedding.close)
     return space
+
+
+def _find_importer(path: Path, format_: str) -> Importer:
+    # Readers of files that most programs never import.
+    from holdfast.adapters.importers import find_importer
+
+    return find_importer(path, format_)
 
 
 def _empty_copy(identity: Identity) -> SqliteStore:

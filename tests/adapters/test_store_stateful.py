@@ -118,7 +118,18 @@ class SideBySide(RuleBasedStateMachine):
         node=nodes,
         place=places,
         changes=st.sampled_from(
-            ({"importance": 0.9}, {"tags": ("blue",)}, {"caption": "a photo"}, {"caption": None}, {"sources": ()})
+            (
+                {"importance": 0.9},
+                {"tags": ("blue",)},
+                {"caption": "a photo"},
+                {"caption": None},
+                {"sources": ()},
+                {"quarantined": True},
+                {"quarantined": False},
+                {"marks": ("medical",)},
+                {"expires_at": 900},
+                {"expires_at": None},
+            )  # fmt: skip
         ),
     )
     def revise(self, node, place, changes):

@@ -23,7 +23,7 @@ def is_label(text: str) -> bool:
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=80).filter(str.strip)
 labels = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(is_label)
-ids = st.binary(min_size=16, max_size=16).map(id_text)
+ids = st.binary(min_size=16, max_size=16).filter(any).map(id_text)
 units = st.floats(0, 1)
 scalars = st.one_of(
     texts, st.integers(-(2**63) + 1, 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False), st.booleans()

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.core.codec import canonical, content_dict, decode_content, decode_payload, encode_content, record_of
+from holdfast.core.codec import (
+    canonical,
+    content_dict,
+    decode_content,
+    decode_payload,
+    encode_content,
+    readable_content,
+    record_of,
+)
+from holdfast.core.proof import commitment
 from holdfast.errors import Damaged
 from holdfast.model.events import Event, EventType, Header
 from holdfast.model.ids import Id, id_text
@@ -19,7 +29,18 @@ HEADER = Header(Id(b"s" * 16), Id(b"n" * 16), 1, 5 << 16, EventType.REMEMBERED, 
 
 
 def event(payload: bytes | None) -> Event:
-    return Event(HEADER, b"c" * 32, b"h" * 32, None if payload is None else b"s" * 16, payload, seq=7)
+    salt = None if payload is None else b"s" * 16
+    committed = b"c" * 32 if salt is None or payload is None else commitment(salt, payload)
+    return Event(HEADER, committed, b"h" * 32, salt, payload, seq=7)
+
+
+def test_an_altered_payload_is_refused_and_can_be_told_from_an_erased_one():
+    sound = event(encode_content(Content(kind=Kind.FACT, text="100 euros", valid_from=0)))
+    altered = replace(sound, payload=sound.payload.replace(b"100", b"900"))
+    with pytest.raises(Damaged, match="Event 7 does not hold what was written"):
+        decode_content(altered)
+    assert readable_content(altered) is None
+    assert readable_content(sound).text == "100 euros"
 
 
 @given(contents())

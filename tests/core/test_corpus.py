@@ -255,3 +255,21 @@ def test_terms_with_a_common_half_are_told_apart(others: int) -> None:
             assert set(counts.tolist()) == {7 + i}
     assert postings.find(0x12340003)[0].tolist() == []
     assert len(postings) == 8 + 2 * others
+
+
+def test_the_names_of_removed_entries_go_with_them_when_the_corpus_is_compacted() -> None:
+    corpus = Corpus(8)
+    corpus.add([entry(1, "one", author="Zebulon", session="clinic"), entry(2, "two", author="Ada", session="home")])
+    corpus.add([entry(3, "three", author="Ada", session="home"), entry(4, "four", author="Bo", session="work")])
+    assert corpus.statistics().authors == ("Ada", "Bo", "Zebulon")
+    corpus.remove([1])
+    corpus.compact()
+    assert "Zebulon" not in repr(vars(corpus))
+    assert "clinic" not in repr(vars(corpus))
+    corpus.add([entry(5, "five", author="Cy", session="home")])
+    corpus.refresh()
+    row = {n: int(corpus.rows(np.array([n]))[0]) for n in (2, 3, 4, 5)}
+    assert corpus.columns.before[row[5]] == row[3]
+    assert corpus.columns.before[row[4]] == 0
+    assert corpus.statistics().authors == ("Ada", "Bo", "Cy")
+    assert corpus.where(author="Cy").nonzero()[0].tolist() == [row[5]]

@@ -122,6 +122,7 @@ def test_times_are_read_in_the_zone_unless_they_have_their_own():
 
 
 @pytest.mark.parametrize(("change", "error", "word"), [
+        ({"id": "0" * 32}, InvalidField, "all zeros"),
     ({"format": "holdfast-record/2"}, UnknownFormat, "holdfast-record/2"),
     ({"format": None}, UnknownFormat, "expected"),
     ({"mood": 1}, InvalidField, "unknown fields: 'mood'"),
@@ -133,7 +134,7 @@ def test_times_are_read_in_the_zone_unless_they_have_their_own():
     ({"content": {"kind": "fact", "text": "x", "valid_from": "soon"}}, InvalidTime, "not a time"),
 ])  # fmt: skip
 def test_a_record_that_cannot_be_taken_says_why(change, error, word):
-    line = {"format": FORMAT, "id": "0" * 32, "content": {"kind": "fact", "text": "x", "valid_from": "2024-01-01"}}
+    line = {"format": FORMAT, "id": "1" * 32, "content": {"kind": "fact", "text": "x", "valid_from": "2024-01-01"}}
     read_record(line)
     with pytest.raises(error) as caught:
         read_record(line | change)

@@ -39,7 +39,7 @@ with Holdfast.open(folder, embedder=None) as house:
         match where:
             case "create: row, no file": dying(house_wiring, "open_space")
             case "create: file, not noted": dying(house_wiring, "open_space", after=True)
-            case "create: noted": dying(Sharing, "mark_made", after=True)
+            case "create: noted": dying(OpenSpaces, "_make", after=True)
         house.create("acme/new")
     else:
         house.space("acme/ada").recall("anything")

@@ -75,8 +75,10 @@ IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
     "forget": (2, lambda m, c, ids: m.forget(UNKNOWN)),
     "import": (2, lambda m, c, ids: m.import_(['{"conversation": "c", "entries": [{"author": "A", "text": "Hi."}]}'])),
     "rebuild": (4, lambda m, c, ids: m.rebuild()),
+    "audit": (4, lambda m, c, ids: m.audit()),
+    "release": (4, lambda m, c, ids: m.release(an_id(c, ids))),
 }  # fmt: skip
-WEIGHTS = {"rebuild": 0.2, "at": 0.3, "check": 0.5}
+WEIGHTS = {"rebuild": 0.2, "audit": 0.3, "at": 0.3, "check": 0.5}
 
 
 class Campaign:

@@ -86,6 +86,16 @@ def content(text: str, *, turn: bool = False, sources: tuple[str, ...] = (), arg
     )
 
 
+REVISIONS = (
+    {"importance": 0.3},
+    {"quarantined": True, "marks": ("injection",)},
+    {"quarantined": False},
+    {"expires_at": 1_700_000_000_500, "marks": ("medical", "contact")},
+    {"expires_at": None},
+    {"importance": 0.7},
+)
+
+
 # A step is (what, node, a, b): numbers that the step reads as it needs.
 steps = st.lists(
     st.tuples(
@@ -135,14 +145,14 @@ def _run(world: World, node: Node, what: str, a: int, b: int) -> None:
         case "keyed":
             key = f"k{b % 3}"
             keyed = keyed_id(SECRET, "owner", "remember", key)
-            command = decide.Take(content(text, arguments=text), keyed, keyed=True)
+            command = decide.Take(content(text, arguments=text), keyed, keyed=True, readmit=a % 3 == 0)
             taken = ledger.write(lambda view, secret: decide.take(view, command, secret))
             world.effects.setdefault(key, set()).add(taken.record)
         case "derive" if some:
             command = decide.Take(content(text + "!", sources=(id_text(some),)), new)
             ledger.write(lambda view, secret: decide.take(view, command, secret))
         case "revise" if some:
-            revision = decide.Revise(some, {"importance": (a % 10) / 10}, "owner")
+            revision = decide.Revise(some, REVISIONS[a % len(REVISIONS)], "owner")
             ledger.write(lambda view, secret: decide.revise(view, revision, secret))
         case "correct" if some:
             correction = decide.Correct(some, text, new, 1_650_000_000_000, "owner")

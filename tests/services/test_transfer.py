@@ -330,10 +330,16 @@ def test_a_line_that_is_not_utf8_is_named(memory, tmp_path):
 def test_a_file_that_is_not_there_or_not_a_file_is_refused(memory, tmp_path):
     empty = tmp_path / "empty.jsonl"
     empty.touch()
-    with refused(memory, UnknownFormat, "nothing in it"):
+    with refused(memory, UnknownFormat, "is empty"):
         memory.import_(empty)
+    with refused(memory, UnknownFormat, "nothing in it"):
+        memory.import_(empty, format="records")
+    with refused(memory, UnknownFormat, "a folder without"):
+        memory.import_(tmp_path)
+    for folder in (tmp_path, tmp_path / "empty.jsonl" / "x"):
+        with refused(memory, InvalidField, "cannot be read"):
+            memory.import_(folder, format="conversation")
     for bad, word in (
-        (tmp_path, "directory"),
         (tmp_path / "missing", "no file"),
         ("a\0b", "cannot be read"),
         ("x" * 5000, "cannot be read"),

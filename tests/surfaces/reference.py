@@ -39,6 +39,9 @@ working folder, then in `$XDG_CONFIG_HOME/holdfast` (or `~/.config/holdfast`; on
 relative path in it starts at its folder. Unknown keys are refused. A file in the working folder may not name a
 service as embedder, since it may have come with the folder, and memories would be sent there.
 
+The table `[policy]` says what may be kept ([how](../explanation/admission.md)). Where both files have one, of each
+setting the stricter one holds. Without any, everything is kept as it is said.
+
 `embedder` is `auto` (the model that is installed), `none` (recall by words only), a folder with a model,
 `openai:MODEL[@https://host/v1]` or `ollama:MODEL[@http://host:11434]`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -218,6 +219,74 @@ def test_a_malformed_line_is_passed_over_and_reported_when_asked(shell: Shell):
     assert "line 2: " in done.stdout
     report = shell.json("import", "talk.jsonl", "--skip-errors", code=1)
     assert ([row["line"] for row in report["skipped"]], report["unchanged"]) == ([2], 2)
+
+
+NOTE = "# Home\nAda lives in Lisbon.\n\n# Dog\nAda has a greyhound.\n"
+
+
+def vault(shell: Shell) -> Path:
+    folder = shell.folder / "vault"
+    folder.mkdir()
+    (folder / "ada.md").write_text(NOTE)
+    (folder / "bo.md").write_text("Bo plays the oboe.\n")
+    (folder / "map.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+def test_a_folder_of_notes_is_imported_and_followed(shell: Shell):
+    notes = vault(shell)
+    told = shell.ok("import", "vault", "--no-embed").replace("3 without a vector yet, found by their words\n", "")
+    assert told == "3 memories added\nNever taken:\n  vault: 1 left out: files of type .png: only Markdown is read\n"
+    (notes / "bo.md").unlink()
+    assert shell.ok("import", "vault").startswith("0 memories added\n2 there already\n1 removed: gone at the source\n")
+    assert shell.json("import", "vault", "--format", "markdown")["unchanged"] == 2
+    assert shell.json("stats")["live"] == 2
+
+
+def test_a_dry_run_shows_what_an_import_would_do_and_writes_nothing(shell: Shell):
+    notes = vault(shell)
+    told = shell.ok("import", "vault", "--dry-run")
+    assert told.startswith("3 memories would be added\n")
+    assert told.endswith("Nothing was written.\n")
+    assert not shell.space.exists()
+    shell.ok("import", "vault")
+    before = shell.json("stats")
+    (notes / "bo.md").unlink()
+    report = shell.json("import", "vault", "--dry-run")
+    assert (report["added"], report["unchanged"], report["removed"], report["dry_run"]) == (0, 2, 1, True)
+    assert "1 would be removed: gone at the source" in shell.ok("import", "vault", "--dry-run")
+    assert shell.json("stats") == before
+
+
+def test_more_than_a_hundred_removals_need_yes(shell: Shell):
+    notes = vault(shell)
+    for number in range(101):
+        (notes / f"{number}.md").write_text(f"Note {number}.\n")
+    shell.ok("import", "vault")
+    for number in range(101):
+        (notes / f"{number}.md").unlink()
+    code, told = shell.error("import", "vault")
+    assert (code, "--yes" in told) == (failure.CONFLICT, True)
+    assert shell.json("import", "vault", "--yes")["removed"] == 101
+
+
+def test_what_is_skipped_is_named_with_the_reason_and_ends_with_1(shell: Shell):
+    lines = [{"role": "user", "content": "Hello."}, {"content": "Nobody says this."}]
+    (shell.folder / "chat.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    done = shell("import", "chat.jsonl")
+    assert (done.exit_code, "1 place skipped:" in done.stdout) == (failure.PROBLEMS, True)
+    assert "chat.jsonl, line 2: " in done.stdout
+    report = shell.json("import", "chat.jsonl", code=1)
+    assert (report["format"], report["unchanged"]) == ("jsonl", 1)
+    assert report["skipped"][0].keys() == {"place", "why", "line", "intended"}
+
+
+def test_every_format_that_can_be_named_is_one_that_can_be_read():
+    from holdfast.adapters.importers import IMPORTERS, OWN
+    from holdfast.surfaces.cli.move import FORMATS
+
+    assert set(FORMATS) == {"auto", *OWN, *(importer.name for importer in IMPORTERS)}
+    assert len(FORMATS) == len(set(FORMATS))
 
 
 def test_check_and_rebuild_agree_on_a_sound_space(shell: Shell):

@@ -12,7 +12,7 @@ from holdfast import errors
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.recollection import Hit, Recollection
 from holdfast.model.records import Kind, Origin, Record, Role, Trust
-from holdfast.model.reports import HistoryEntry, ImportReport, SkippedLine, Stats
+from holdfast.model.reports import Audited, AuditReport, HistoryEntry, ImportReport, Skipped, Stats
 from holdfast.surfaces import wire
 from tests.surfaces.shell import GOLDEN, hold
 
@@ -32,6 +32,13 @@ RECEIPT = ForgetReceipt(
     derived=(), already=(ID,), payloads=1, vectors=2, chain="00ff", residue=(0, 1),
 )  # fmt: skip
 PROOF = Proof(ID, ((OTHER, 7, "00ff"),))
+AUDIT = AuditReport(
+    9,
+    {"redacted": 1},
+    (Audited(RECORD.id, "redacted", ("Redacted payment content: 1 card number (at 0-9).",)),),
+    (),
+    True,
+)
 VALUES: dict[str, Any] = {
     "record": wire.record_to_wire(RECORD),
     "bare_record": wire.record_to_wire(Record(id=ID, version=1, recorded_at=0, kind=Kind.FACT, text="x", valid_from=0)),
@@ -62,8 +69,9 @@ VALUES: dict[str, Any] = {
         )
     ),
     "report": wire.report_to_wire(
-        ImportReport(3, 2, 1, (SkippedLine(4, "it is not JSON"),), ({"question": "where?"},))
+        ImportReport(3, 2, 1, (Skipped("line 4", "it is not JSON", 4),), ({"question": "where?"},), 5, "conversation")
     ),
+    "audit": wire.audit_to_wire(AUDIT),
     "error": wire.error_to_wire(errors.StoreBusy("locked")),
 }
 
@@ -75,7 +83,9 @@ def test_the_wire_form_is_the_documented_one():
 @pytest.mark.parametrize(
     ("value", "told", "left_out"),
     [
-        (RECORD, VALUES["record"], {"arguments"}),
+        (RECORD, VALUES["record"], {"arguments", "verdict", "reasons"}),
+        (RECORD, wire.admitted_to_wire(RECORD), {"arguments"}),
+        (AUDIT, wire.audit_to_wire(AUDIT), set[str]()),
         (HIT, wire.hit_to_wire(HIT), set[str]()),
         (Recollection("q", (), "", 0, 0.0, None, 0, 1.0), VALUES["recollection"], set[str]()),
         (RECEIPT, VALUES["receipt"], {"at_ms"}),

@@ -33,6 +33,8 @@ VERBS: Final[Mapping[str, Right]] = MappingProxyType(
         "Memory.forget": Right.WRITE,
         "Memory.import_": Right.WRITE,
         "Memory.rebuild": Right.ADMIN,
+        "Memory.release": Right.ADMIN,
+        "Memory.audit": Right.ADMIN,
         "Session.id": Right.READ,
         "Session.turns": Right.READ,
         "Session.add": Right.WRITE,

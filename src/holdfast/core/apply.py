@@ -29,10 +29,7 @@ def apply(event: Event, secret: bytes, content: Content | None = None) -> tuple[
         content = content or decode_content(event)
         if content is None or event.payload is None:
             return ()
-        put = Put(header.record, header.version, content, terms_of(content, secret))
-        # Nearly every payload is spared the reading; one that only speaks of it is read in vain.
-        lifted = (decode_payload(event) or {}).get("readmits") if b'"readmits"' in event.payload else None
-        return (put, Bar(bytes.fromhex(lifted), BarReason.LIFTED)) if lifted else (put,)
+        return (Put(header.record, header.version, content, terms_of(content, secret)),)
     payload = decode_payload(event)
     match header.type:
         case EventType.SUPERSEDED:
@@ -43,6 +40,8 @@ def apply(event: Event, secret: bytes, content: Content | None = None) -> tuple[
             bars = payload.get("bars", ()) if payload else ()
             entomb = (Entomb(header.record, header.other),) if header.other else ()
             return (*entomb, *(Bar(bytes.fromhex(digest), BarReason.FORGOTTEN) for digest in bars))
+        case EventType.READMITTED:
+            return (Bar(bytes.fromhex(payload["readmits"]), BarReason.LIFTED),) if payload else ()
         case EventType.MODEL_SET:
             return (SetModel(payload["fingerprint"], payload["dimensions"]),) if payload else ()
         case _:

@@ -23,7 +23,7 @@ SPEAKERS: Mapping[str, Role] = MappingProxyType(
 _FILTER_ENUMS = {"role": Role, "kind": Kind, "origin": Origin}
 _LARGEST = 2**63 - 1
 _FILTER_VALUES = 1_000
-FILTERS = ("author", "role", "session", "kind", "category", "subject", "source", "tag", "origin")
+FILTERS = ("author", "role", "session", "kind", "category", "subject", "source", "tag", "mark", "origin")
 
 
 def check_text(value: object, what: str = "text", most: int = limits.TEXT_CHARS) -> str:

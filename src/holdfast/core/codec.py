@@ -9,6 +9,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, cast
 
+from holdfast.core.proof import verify_payload
 from holdfast.errors import Damaged
 from holdfast.model.events import Event
 from holdfast.model.ids import id_text
@@ -34,7 +35,7 @@ def canonical(value: object) -> bytes:
 def content_dict(content: Content) -> dict[str, Any]:
     """The fields that differ from their defaults, as JSON values."""
     values = zip(_NAMES, _values(content), _IN_ORDER, strict=True)
-    out: dict[str, Any] = {name: value for name, value, default in values if value != default}
+    out: dict[str, Any] = {name: value for name, value, default in values if value is not default and value != default}
     if "attributes" in out:
         out["attributes"] = dict(out["attributes"])
     return out
@@ -65,11 +66,15 @@ def decode_payload(event: Event) -> Mapping[str, Any] | None:
 
 
 def decode_content(event: Event) -> Content | None:
-    """The content an event carries; None once erased.
+    """The content an event carries, exactly as it was written; None once erased.
 
     Raises:
-        Damaged: the payload is not a content.
+        Damaged: the payload is not what was committed to, or no content.
     """
+    if not verify_payload(event):
+        raise Damaged(
+            f"Event {event.seq} does not hold what was written; nothing altered is returned. Run `holdfast check`."
+        )
     payload = decode_payload(event)
     if payload is None:
         return None
@@ -77,6 +82,14 @@ def decode_content(event: Event) -> Content | None:
         return _content(payload["content"])
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged(f"Event {event.seq} holds no readable content ({error!r}). Run `holdfast check`.") from None
+
+
+def readable_content(event: Event) -> Content | None:
+    """The content an event carries; None where it was erased or altered."""
+    try:
+        return decode_content(event)
+    except Damaged:
+        return None
 
 
 def record_of(event: Event, content: Content, closed_by: bytes | None = None, closed_ms: int | None = None) -> Record:
@@ -96,7 +109,7 @@ def _content(raw: Mapping[str, Any]) -> Content:
     for name, enum in _ENUMS.items():
         if name in values:
             values[name] = enum(values[name])
-    for name in ("tags", "sources"):
+    for name in ("tags", "sources", "marks"):
         if name in values:
             values[name] = tuple(values[name])
     if "attributes" in values:

@@ -178,6 +178,11 @@ class Corpus:
         }
         self._size, self._dead = len(kept), 0
         self._by_n = None
+        # The names of those who wrote nothing that is left go with it.
+        self._authors, _ = _renumbered(self._authors, columns.author[: self._size])
+        self._sessions, renamed = _renumbered(self._sessions, columns.session[: self._size])
+        self._last_of_session = {renamed[session]: row for session, row in self._last_of_session.items()}
+        self._statistics = None
 
     def set_vectors(self, ns: NDArray[np.int64], codes: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
         """Set the vectors of entries as `vectors.quantise` gives them; numbers that are not there are skipped.
@@ -364,6 +369,16 @@ class Corpus:
         before, after = columns.before[rows], columns.after[rows]
         for stale in (rows, before, columns.before[before], after, columns.after[after]):
             columns.fresh[stale] = False
+
+
+def _renumbered(
+    names: dict[str | None, int], column: NDArray[np.int32]
+) -> tuple[dict[str | None, int], dict[int, int]]:
+    """Give the names that a column still has numbers without gaps, in it too; returns them, and new numbers by old."""
+    used = np.union1d(column, np.zeros(1, np.int32))
+    moved = {int(old): new for new, old in enumerate(used)}
+    column[:] = np.searchsorted(used, column).astype(np.int32)
+    return {name: moved[number] for name, number in names.items() if number in moved}, moved
 
 
 def _numbered(names: Sequence[str | None], numbers: dict[str | None, int]) -> NDArray[np.int32]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdfast.core import receipts
-from holdfast.core.codec import canonical, decode_content, encode_content
+from holdfast.core.codec import canonical, decode_content, encode_content, readable_content
 from holdfast.core.secrets import admission_digest, normalised, observation_digest, text_digest
 from holdfast.core.view import View
 from holdfast.errors import Damaged, Gone, InvalidText, KeyReused, ModelMismatch, NotFound, Rejected, VersionConflict
@@ -16,6 +16,7 @@ from holdfast.model.events import BarReason, Draft, EventType
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
 from holdfast.model.records import TRUST_OF_ORIGIN, Content, Kind, Origin
+from holdfast.model.verdict import Verdict
 
 NO_RECORD = Id(bytes(16))
 """The id of events that are about the space and no memory."""
@@ -28,12 +29,17 @@ class Take:
     Attributes:
         keyed: The id follows from an idempotency key, so the memory may be there already.
         readmit: Take it in although its text was forgotten or rejected.
+        said: What the caller said, where the policy let something else be kept; never stored.
+        verdict, reasons: What the policy decided, where there is one.
     """
 
     content: Content
     record: Id
     keyed: bool = False
     readmit: bool = False
+    said: Content | None = None
+    verdict: Verdict | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +67,14 @@ def take(view: View, command: Take, secret: bytes) -> tuple[tuple[Draft, ...], T
                 "Nothing was written; use another key if it is to be remembered again."
             )
         if held and held.seq:
-            _same_arguments(view, held, content)
+            _same_arguments(view, held, command)
             return (), Taken(command.record, is_new=False)
     digest = admission_digest(secret, content)
     reason = view.bar(digest)
     if reason and not command.readmit:
         raise _barred(reason)
-    readmits = {"readmits": digest.hex()} if reason else {}
-    draft = Draft(EventType.REMEMBERED, command.record, 1, encode_content(content, **readmits), content=content)
-    return (draft,), Taken(command.record, is_new=True)
+    draft = Draft(EventType.REMEMBERED, command.record, 1, encode_content(content), content=content)
+    return (*((_readmitted(digest),) if reason else ()), draft), Taken(command.record, is_new=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Correct:
     Attributes:
         version: The version the caller has seen, or None to correct whatever holds.
         replacement: Id of the memory that will hold.
+        admit: Gives what a policy lets be kept of the memory that will hold.
     """
 
     record: Id
@@ -89,6 +95,7 @@ class Correct:
     origin: Origin = Origin.USER
     version: int | None = None
     reason: str | None = None
+    admit: Callable[[Content], Content] = field(default=lambda content: content)
 
 
 def correct(view: View, command: Correct, secret: bytes) -> tuple[tuple[Draft, ...], Id]:
@@ -97,7 +104,7 @@ def correct(view: View, command: Correct, secret: bytes) -> tuple[tuple[Draft, .
     A turn stays in its session as it was said; only recall no longer returns it.
 
     Raises:
-        NotFound, Gone, VersionConflict, InvalidText.
+        NotFound, Gone, VersionConflict, InvalidText, Refused.
     """
     held = _held(view, command.record)
     if held.closed_by:
@@ -107,9 +114,7 @@ def correct(view: View, command: Correct, secret: bytes) -> tuple[tuple[Draft, .
         )
     _expect_version(held, command.version)
     old = _content_of(view, held)
-    if normalised(old.text) == normalised(command.text):
-        raise InvalidText("The correction says the same as what it corrects. Nothing was written.")
-    new = replace(
+    corrected = replace(
         old if old.kind is Kind.FACT else _fact_about(old),
         text=command.text,
         origin=command.origin,
@@ -119,8 +124,13 @@ def correct(view: View, command: Correct, secret: bytes) -> tuple[tuple[Draft, .
         valid_to=None,
         object=None,
         arguments=None,
+        marks=(),
+        replaces=None,
     )
-    digest = text_digest(secret, command.text)
+    new = command.admit(corrected)
+    if normalised(old.text) == normalised(new.text):
+        raise InvalidText("The correction says the same as what it corrects. Nothing was written.")
+    digest = text_digest(secret, new.text)
     reason = view.bar(digest)
     if reason is BarReason.FORGOTTEN:
         raise Gone(
@@ -128,11 +138,10 @@ def correct(view: View, command: Correct, secret: bytes) -> tuple[tuple[Draft, .
             "say it in other words, or remember them with readmit=True first."
         )
     # The reason is the caller's words, so it goes where it is erased; what closes holds a digest only.
-    beside = {"readmits": digest.hex()} if reason else {}
-    if command.reason:
-        beside["because"] = command.reason
+    beside = {"because": command.reason} if command.reason else {}
     closing = canonical({"rejected": text_digest(secret, old.text).hex()})
     return (
+        *((_readmitted(digest),) if reason else ()),
         Draft(EventType.REMEMBERED, command.replacement, 1, encode_content(new, **beside)),
         Draft(EventType.SUPERSEDED, command.record, held.version, closing, command.replacement),
     ), command.replacement
@@ -176,12 +185,17 @@ def revise(view: View, command: Revise, secret: bytes) -> tuple[tuple[Draft, ...
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Erase memories and everything derived from them."""
+    """Erase memories and everything derived from them.
+
+    Attributes:
+        bars: The words must not come back. False where nobody asked for that: they are gone at their source.
+    """
 
     records: Sequence[Id]
     receipt: Id
     actor: str
     reason: str | None = None
+    bars: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +247,13 @@ def forget(view: View, command: Forget, secret: bytes) -> tuple[tuple[Draft, ...
     )
     receipt = Draft(EventType.RECEIPT, NO_RECORD, 0, recorded, command.receipt)
     return (*drafts, receipt), Forgotten(tuple(asked), derived, tuple(already))
+
+
+def forget_orphans(view: View, receipt: Id, actor: str, secret: bytes) -> tuple[tuple[Draft, ...], Forgotten]:
+    """Decide to forget what another node derived from memories that were forgotten here, or the other way round."""
+    records = tuple(held.id for held in view.orphans())
+    command = Forget(records, receipt, actor, reason="derived from what was forgotten")
+    return forget(view, command, secret) if records else ((), Forgotten((), (), ()))
 
 
 def falling(view: View, records: Iterable[Id]) -> dict[Id, Holding]:
@@ -295,8 +316,9 @@ def _content_of(view: View, held: Holding) -> Content:
     return content
 
 
-def _same_arguments(view: View, held: Holding, content: Content) -> None:
-    if _content_of(view, held).arguments != content.arguments:
+def _same_arguments(view: View, held: Holding, command: Take) -> None:
+    arguments = _content_of(view, held).arguments
+    if arguments != command.content.arguments and not (command.said and command.said.arguments == arguments):
         raise key_reused(held.id)
 
 
@@ -320,17 +342,26 @@ def _fact_about(turn: Content) -> Content:
         source=turn.source,
         importance=turn.importance,
         trust=turn.trust,
+        quarantined=turn.quarantined,
+        expires_at=turn.expires_at,
     )
 
 
 def _tombstone(view: View, held: Holding, command: Forget, secret: bytes) -> Draft:
     bars = list[str]()
-    if held.seq:
-        content = _content_of(view, held)
-        bars.append(text_digest(secret, content.text).hex())
-        if content.kind is Kind.TURN:
+    if held.seq and command.bars:
+        # What cannot be read any more can still be erased.
+        content = readable_content(view.event(held.seq))
+        if content:
+            bars.append(text_digest(secret, content.text).hex())
+        if content and content.kind is Kind.TURN:
             bars.append(observation_digest(secret, content).hex())
     return Draft(EventType.FORGOTTEN, held.id, held.version, canonical({"bars": bars}), command.receipt)
+
+
+def _readmitted(digest: bytes) -> Draft:
+    """An event of its own, since what it says holds on when the memory it came with is erased."""
+    return Draft(EventType.READMITTED, NO_RECORD, 0, canonical({"readmits": digest.hex()}))
 
 
 def _barred(reason: BarReason) -> Gone | Rejected:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, tzinfo
@@ -10,22 +12,26 @@ from typing import Any, cast
 from holdfast.core import border
 from holdfast.core.codec import canonical, content_dict
 from holdfast.errors import HoldfastError, InvalidField, InvalidTime, UnknownFormat
-from holdfast.model.ids import Id, parse_id
+from holdfast.model.ids import Id, id_text, parse_id
 from holdfast.model.records import TRUST_OF_ORIGIN, Content, Kind, Origin, Record, Role, Trust
 from holdfast.model.reports import Turn
 from holdfast.model.times import format_when, parse_when
 
 FORMAT = "holdfast-record/1"
 _ENUMS = {"kind": Kind, "role": Role, "origin": Origin, "trust": Trust}
-_TIMES = ("valid_from", "valid_to")
+_TIMES = ("valid_from", "valid_to", "expires_at")
 _CONTENT_FIELDS = frozenset(content_dict(Content(kind=Kind.FACT, text=" ", valid_from=0))) | {
     "valid_to", "role", "author", "session", "caption", "subject", "predicate", "object", "category", "tags",
     "attributes", "source", "sources", "origin", "trust", "actor", "confidence", "importance", "arguments",
+    "marks", "quarantined", "expires_at", "replaces",
 }  # fmt: skip
 _RECORD_FIELDS = frozenset(("format", "id", "version", "recorded_at", "superseded_by", "superseded_at", "content"))
 _ENTRY_FIELDS = frozenset(
     ("id", "session", "when", "author", "role", "text", "caption", "source", "tags", "attributes")
 )
+
+_FIELD = re.compile(r'[\s,]*"(?P<name>[^"\\]{0,200})"\s*:\s*')
+"""A field of a JSON object up to its value."""
 
 
 def record_line(record: Record) -> str:
@@ -75,8 +81,11 @@ def read_record(line: Mapping[str, Any]) -> tuple[Id, Content, Id | None]:
     missing = {"kind", "text", "valid_from"} - values.keys()
     if missing:
         raise InvalidField(f"The content lacks {', '.join(sorted(missing))}.")
+    record = parse_id(str(line.get("id")))
+    if not any(record):
+        raise InvalidField("The id is all zeros, which is no memory's.")
     successor = line.get("superseded_by")
-    return parse_id(str(line.get("id"))), checked_content(values), None if successor is None else parse_id(successor)
+    return record, checked_content(values), None if successor is None else parse_id(successor)
 
 
 def checked_content(values: Mapping[str, Any]) -> Content:
@@ -101,6 +110,12 @@ def checked_content(values: Mapping[str, Any]) -> Content:
         given["tags"] = border.check_tags(given["tags"])
     if "attributes" in given:
         given["attributes"] = border.check_attributes(given["attributes"])
+    if "marks" in given:
+        given["marks"] = border.check_tags(given["marks"])
+    if not isinstance(given.get("quarantined", False), bool):
+        raise InvalidField(f"'quarantined' is {given['quarantined']!r:.60}; expected true or false.")
+    if "replaces" in given:
+        given["replaces"] = id_text(parse_id(given["replaces"]))
     if "sources" in given:
         given["sources"] = border.check_sources(given["sources"])
     end = given.get("valid_to")
@@ -139,6 +154,25 @@ def read_conversation(line: Mapping[str, Any], zone: tzinfo = UTC) -> tuple[list
         raise InvalidField(f"'questions' is {line['questions']!r:.60}; expected a list.")
     questions = cast("list[Any]", line.get("questions") or [])
     return dated, [question for question in questions if isinstance(question, Mapping)]
+
+
+def looks_like_ours(line: str) -> bool:
+    """Whether a line, or the beginning of one, is a conversation or a record, by its outermost fields.
+
+    A message of a chat has a text as its content, a record an object.
+    """
+    decoder, place = json.JSONDecoder(), line.find("{") + 1
+    while field := _FIELD.match(line, place):
+        name, begins = field["name"], line[field.end() : field.end() + 1]
+        if (name == "entries" and begins == "[") or (name == "content" and begins == "{"):
+            return True
+        if name == "format":
+            return line.startswith(f'"{FORMAT}"', field.end())
+        try:
+            _, place = decoder.raw_decode(line, field.end())
+        except (ValueError, RecursionError):
+            return False
+    return False
 
 
 def _entry(row: object) -> Mapping[str, Any]:

@@ -72,6 +72,11 @@ def parse_query(text: str, *, key: bytes, authors: Sequence[str], now_ms: int) -
     )
 
 
+def clear_name_cache() -> None:
+    """Forget the names of authors that queries were read with."""
+    _name_words.cache_clear()
+
+
 @lru_cache(maxsize=8)
 def _name_words(authors: tuple[str, ...]) -> dict[str, tuple[tuple[str, ...], str] | None]:
     """Return, by the first word of each author's name, its other words and the name; None where two share it."""

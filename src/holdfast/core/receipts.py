@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from holdfast.core.codec import canonical, decode_content, decode_payload
+from holdfast.core.codec import canonical, decode_payload, readable_content
 from holdfast.core.view import View
 from holdfast.errors import Damaged
 from holdfast.model.erasure import ForgetReceipt, Proof
@@ -75,7 +75,7 @@ def differences(receipt: ForgetReceipt, recorded: Iterable[Event]) -> Iterator[s
         yield f"the journal records no receipt {receipt.id}"
 
 
-def left_of(reader: _Reader, ids: Sequence[Id], receipt: Id) -> Iterator[str]:
+def left_of(reader: _Reader, ids: Sequence[Id]) -> Iterator[str]:
     """What is still held of memories that should be forgotten, in words."""
     for record in ids:
         held = reader.find(record)
@@ -111,7 +111,7 @@ def texts(view: View, ids: Sequence[Id]) -> list[str]:
     found = list[str]()
     for record in ids:
         held = view.find(record)
-        content = decode_content(view.event(held.seq)) if held and held.seq else None
+        content = readable_content(view.event(held.seq)) if held and held.seq else None
         if content:
             found.append(content.text)
     return found

@@ -11,6 +11,10 @@ from holdfast.core.receipts import ERASABLE
 from holdfast.errors import Damaged, InvalidInput
 from holdfast.model.events import Event, EventType, Sealed
 from holdfast.model.ids import Id, id_text
+from holdfast.model.times import format_when
+
+MOST_AHEAD_MS = 86_400_000
+"""How far ahead of the clock here another node's may be."""
 
 
 def admit(
@@ -19,15 +23,17 @@ def admit(
     heads: Mapping[Id, tuple[int, bytes]],
     is_forgotten: Callable[[Id], bool],
     secret: bytes,
+    now_ms: int,
 ) -> tuple[Sealed, ...]:
     """Check events of other nodes and say what they change; events that are here already are left out.
 
     Args:
         heads: Per node the number and chain value of the newest event that is here.
         is_forgotten: Whether a memory was forgotten here; its events come in without their payload.
+        now_ms: The clock here. A clock far ahead of it would stamp everything written here from then on.
 
     Raises:
-        InvalidInput: the events are of another space, or one before them is missing.
+        InvalidInput: the events are of another space, one before them is missing, or a clock is far ahead.
         Damaged: a chain or a payload does not fit. Nothing is taken in.
     """
     at, sealed, erased = dict(heads), list[Sealed](), set[Id]()
@@ -35,6 +41,11 @@ def admit(
         header = event.header
         if header.space != space:
             raise InvalidInput(f"These events are of space {id_text(header.space)}, not of {id_text(space)}.")
+        if header.at_ms > now_ms + MOST_AHEAD_MS:
+            raise InvalidInput(
+                f"Event {header.node_seq} of node {id_text(header.node)} is dated {format_when(header.at_ms)}, more "
+                f"than a day after now ({format_when(now_ms)}); set the clock right. Nothing was taken in."
+            )
         number, chain = at.get(header.node, (0, genesis(header.space, header.node)))
         if header.node_seq <= number:
             continue

@@ -33,6 +33,10 @@ class View(Protocol):
         """Memories, not yet forgotten, that name this one among their sources."""
         ...
 
+    def orphans(self) -> Sequence[Holding]:
+        """Memories, not yet forgotten, with a source that is: another node derived them meanwhile."""
+        ...
+
     def model(self) -> SetModel | None:
         """The embedding model the space's vectors belong to."""
         ...

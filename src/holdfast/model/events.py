@@ -18,6 +18,7 @@ class EventType(IntEnum):
     FORGOTTEN = 4
     MODEL_SET = 5
     RECEIPT = 6
+    READMITTED = 7
 
 
 @dataclass(frozen=True, slots=True, order=True)

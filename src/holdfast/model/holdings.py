@@ -15,6 +15,7 @@ class Holding:
         n: Local number, ascending in order of arrival; never reused.
         seq: The event whose payload is the current version; 0 where none has arrived or it was erased.
         closed_by, closed_ms: The memory that superseded it, and when.
+        quarantined: It is kept apart; see `Content`.
         receipt: The receipt of the forget that erased it, None while it is held.
     """
 
@@ -25,6 +26,7 @@ class Holding:
     closed_by: Id | None = None
     closed_ms: int | None = None
     receipt: Id | None = None
+    quarantined: bool = False
 
     @property
     def live(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from holdfast.model.records import Origin, Scalar
-from holdfast.model.reports import Turn
+from holdfast.model.reports import Skipped, Turn
 
 _NOTHING: Mapping[str, frozenset[str]] = MappingProxyType({})
 
@@ -46,14 +46,6 @@ Item = Turn | Note
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """Something an import left out, and why, in words for a person."""
-
-    place: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Inventory:
     """The documents that exist now under a common root.
 
@@ -75,6 +67,7 @@ class Batch:
         skipped: What was left out since the batch before.
         done_bytes, total_bytes: How far reading is.
         document: Where it is, for display; None where the batch holds several documents.
+        logs: Sources of turns in documents that only grow, whose lines are taken one by one.
         present: For documents that are followed, every key they have now. A stored note of such a
             document with another key was changed or removed at its source.
         inventory: In the last batch of a folder that is followed, what it holds now.
@@ -85,6 +78,7 @@ class Batch:
     done_bytes: int
     total_bytes: int
     document: str | None = None
+    logs: frozenset[str] = frozenset()
     present: Mapping[str, frozenset[str]] = field(default_factory=lambda: _NOTHING)
     inventory: Inventory | None = None
 

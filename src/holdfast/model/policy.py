@@ -9,27 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from types import MappingProxyType
 
 from holdfast.errors import InvalidField
 from holdfast.model.records import CATEGORIES
+from holdfast.model.verdict import Verdict
 
 MOST_TTL_MS = 100 * 365 * 86_400_000
 """The longest stated lifetime, about 100 years: beyond it, say ``always``."""
-
-
-class Verdict(IntEnum):
-    """What became of a text; the numbers are stored. Where several hold, the greatest is given."""
-
-    STORED = 1
-    """Kept as it is."""
-    REDACTED = 2
-    """Kept, with labels in place of what was found."""
-    QUARANTINED = 3
-    """Kept, but never recalled as authority; redacted too where the policy says so."""
-    REFUSED = 4
-    """Not kept."""
 
 
 class Sensitive(StrEnum):

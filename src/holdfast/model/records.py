@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from types import MappingProxyType
 
+from holdfast.model.verdict import Verdict
+
 Scalar = str | int | float | bool
 """What an attribute may hold."""
 
@@ -86,6 +88,10 @@ class Content:
         valid_from, valid_to: When it is true in the world (for a turn: when it was said), in
             milliseconds since the epoch; ``valid_to`` is exclusive, None means still true.
         arguments: Keyed digest of the caller's arguments, where an idempotency key was given.
+        marks: Classes of sensitive content that a policy found in it, such as ``medical``.
+        quarantined: It is kept apart: never recalled and not listed, unless that is asked for.
+        expires_at: From when on it is as good as forgotten, milliseconds since the epoch; None for never.
+        replaces: Id of the memory of which it is what a changed policy let be kept.
     """
 
     kind: Kind
@@ -110,6 +116,10 @@ class Content:
     confidence: float = 1.0
     importance: float = 0.5
     arguments: str | None = None
+    marks: tuple[str, ...] = ()
+    quarantined: bool = False
+    expires_at: int | None = None
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +132,7 @@ class Record(Content):
         recorded_at: When the system took in this version, milliseconds since the epoch.
         superseded_by: Id of the memory that replaced it, or None while it holds.
         superseded_at: When that happened, milliseconds since the epoch.
+        verdict, reasons: What the policy decided and why, on what a write gives back; None and empty otherwise.
     """
 
     id: str
@@ -129,6 +140,8 @@ class Record(Content):
     recorded_at: int
     superseded_by: str | None = None
     superseded_at: int | None = None
+    verdict: Verdict | None = field(default=None, compare=False)
+    reasons: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def entry(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast.model.records import Record, Scalar
 
@@ -41,6 +41,7 @@ class HistoryEntry:
         version: The memory's version after it.
         record: What it said then; None where that was erased or the event has no content.
         other: The memory that superseded it, or the receipt that erased it.
+        reason: Why it was written, in the caller's words, where a correction gave it.
     """
 
     what: str
@@ -49,6 +50,7 @@ class HistoryEntry:
     record: Record | None
     other: str | None
     seq: int
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Stats:
         oldest_ms, newest_ms: When the first and the last live memory was said or became true.
         events: Length of the journal.
         pending: Live memories without a vector.
+        quarantined: Memories that are kept apart; not among the live ones.
+        expired: Memories whose time is up; `Memory.audit` forgets them.
         model: Fingerprint of the embedding model the space is bound to.
         size_bytes: All files of the space.
     """
@@ -80,30 +84,82 @@ class Stats:
     pending: int
     model: str | None
     size_bytes: int
+    quarantined: int = 0
+    expired: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class SkippedLine:
-    """A line an import did not take, and why."""
+class Skipped:
+    """Something an import left out, and why, in words for a person.
 
-    line: int
+    Attributes:
+        place: Where it stands: a file, a line, a conversation, a document.
+        line: The number of the line, where it is one of Holdfast's own formats.
+        intended: It is of a sort that is never taken, counted in ``why``; nothing is wrong.
+    """
+
+    place: str
     why: str
+    line: int | None = None
+    intended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did.
+    """What an import did, or with ``dry_run`` what it would do.
 
     Attributes:
         added: New memories.
         unchanged: Entries that were there already.
         forgotten: Entries left out because they were forgotten here.
-        skipped: Lines that could not be taken, where the caller asked to go on.
+        skipped: What could not be taken, what differs from what was imported before, and what is
+            never taken.
         questions: Questions found beside the conversations; they are not stored.
+        verdicts: How many of the new memories a policy let be kept otherwise than as said: redacted, quarantined.
+        removed: Facts forgotten because they are gone at their source, with what was derived from them.
+        format: What was read: ``conversation``, ``records``, both with ``+`` between, or an importer's name.
     """
 
     added: int
     unchanged: int
     forgotten: int
-    skipped: tuple[SkippedLine, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
     questions: tuple[Mapping[str, object], ...] = ()
+    removed: int = 0
+    format: str = ""
+    dry_run: bool = False
+    verdicts: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What a policy decides about one memory that is held.
+
+    Attributes:
+        verdict: stored (with other marks or another lifetime), redacted, quarantined, refused or expired.
+        replaced_by: Id of the memory that holds what was kept, where the verdict is redacted; None in a dry run.
+    """
+
+    id: str
+    verdict: str
+    reasons: tuple[str, ...]
+    replaced_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What a policy changes of what is held.
+
+    Attributes:
+        examined: Memories that were looked at: live, superseded and quarantined ones.
+        verdicts: How many of them change, by verdict.
+        changes: Those memories, in order of arrival.
+        receipts: Ids of the receipts of what was forgotten.
+        dry_run: Nothing was changed.
+    """
+
+    examined: int
+    verdicts: Mapping[str, int]
+    changes: tuple[Audited, ...]
+    receipts: tuple[str, ...]
+    dry_run: bool

@@ -84,12 +84,14 @@ class Tally:
     """Counts over the projection; the mappings and the times are over live memories.
 
     Attributes:
+        quarantined: Memories that would be live if they were not kept apart.
         oldest_ms, newest_ms: The first and the last time something was said or became true.
     """
 
     live: int
     superseded: int
     forgotten: int
+    quarantined: int
     by_kind: Mapping[int, int]
     by_category: Mapping[str, int]
     by_author: Mapping[str, int]
@@ -126,7 +128,7 @@ class Reader(View, Protocol):
         """Events in local order."""
         ...
 
-    def count(self, where: Mapping[str, Sequence[str | int]] | None = None) -> int:
+    def count(self, where: Mapping[str, Sequence[str | int]] | None = None, *, quarantined: bool = False) -> int:
         """Live memories that match; see `select`."""
         ...
 
@@ -137,14 +139,27 @@ class Reader(View, Protocol):
         until_ms: int | None,
         *,
         superseded: bool = False,
+        quarantined: bool = False,
     ) -> list[int]:
         """Local numbers of live memories, ascending, whose fields each equal one of the given values.
 
-        Fields: author, role, session, kind, category, subject, source, tag, origin.
+        Fields: author, role, session, kind, category, subject, source, tag, mark, origin.
 
         Args:
-            superseded: Superseded memories too.
+            superseded: Superseded memories too, whether they were quarantined or not.
+            quarantined: Quarantined memories too.
         """
+        ...
+
+    def sourced(self, prefix: str) -> list[tuple[Id, str]]:
+        """Ids and sources of facts whose source begins with a prefix, in order of arrival.
+
+        Live ones and quarantined ones. Compared character by character; nothing in the prefix has a meaning of its own.
+        """
+        ...
+
+    def expired(self, now_ms: int) -> list[int]:
+        """Local numbers of memories that are held, ascending, whose time was up by then."""
         ...
 
     def names(self) -> list[str]:
@@ -156,11 +171,11 @@ class Reader(View, Protocol):
         ...
 
     def session(self, session: str) -> list[int]:
-        """Local numbers of a session's turns in order, superseded ones too."""
+        """Local numbers of a session's turns in order, superseded and quarantined ones too."""
         ...
 
     def held(self, after_n: int, limit: int) -> list[int]:
-        """Local numbers of live and superseded memories, ascending."""
+        """Local numbers of every memory that is not forgotten, ascending."""
         ...
 
     def tally(self) -> Tally: ...
@@ -170,7 +185,7 @@ class Reader(View, Protocol):
         ...
 
     def columns(self, ns: Sequence[int] | None) -> Columns:
-        """Columns of the live memories among these, or of all."""
+        """Columns of the live memories among these, or of all; quarantined ones are not live."""
         ...
 
     def moved(self, after_seq: int) -> Moved: ...

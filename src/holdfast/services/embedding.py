@@ -10,9 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.core.codec import decode_content
+from holdfast.core.codec import readable_content
 from holdfast.core.decide import expect_model, set_model
-from holdfast.core.proof import verify_payload
 from holdfast.core.vectors import quantise
 from holdfast.errors import Closed, EmbedderError, EmbedderRefused, HoldfastError, InvalidVector
 from holdfast.model.events import Event, SetModel
@@ -37,6 +36,8 @@ CLOSE_S = 10.0
 """Seconds that closing waits for a model that is in the middle of a text."""
 
 
+UNIT_WITHIN = 1e-2
+"""How far from 1 the length of a vector may be."""
 MODEL_FAILURES = (EmbedderError, InvalidVector)
 """What a model may fail with; the memory then goes on by words."""
 
@@ -109,9 +110,9 @@ class Embedding:
                 self.failure = None
             except Closed:
                 return
-            except HoldfastError as error:
+            except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever it was, the next try may work
                 # The texts are safe in the space; wait and try again, recall says that it is degraded.
-                self.failure = str(error)
+                self.failure = f"{type(error).__name__}: {error}"
                 pause = WAIT_S[min(failures, len(WAIT_S) - 1)]
                 failures += 1
                 with self._idle:
@@ -172,7 +173,7 @@ class Embedding:
     ) -> None:
         some = list[tuple[Holding, Entry]]()
         for held, event in batch:
-            content = decode_content(event) if verify_payload(event) else None
+            content = readable_content(event)
             if content is None:
                 self._refused.add(held.n)
             else:
@@ -292,7 +293,7 @@ def checked_vectors(vectors: Vectors, count: int, embedder: Embedder) -> Vectors
     """What a model returned, if it is what the port promises.
 
     Raises:
-        InvalidVector: wrong shape, or values that are not finite numbers.
+        InvalidVector: wrong shape, values that are not finite numbers, or a length that is not 1.
     """
     try:
         vectors = np.asarray(vectors, np.float32)
@@ -307,4 +308,11 @@ def checked_vectors(vectors: Vectors, count: int, embedder: Embedder) -> Vectors
         )
     if not np.isfinite(vectors).all():
         raise InvalidVector(f"The model {embedder.fingerprint} gave values that are not finite. Nothing was written.")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if count and float(np.abs(lengths - 1).max()) > UNIT_WITHIN:
+        worst = float(lengths[int(np.abs(lengths - 1).argmax())])
+        raise InvalidVector(
+            f"The model {embedder.fingerprint} gave a vector of length {worst:.4g}; vectors have length 1. "
+            "Nothing was written."
+        )
     return vectors

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from holdfast.core import border, receipts
-from holdfast.core.codec import decode_content, record_of
+from holdfast.core.codec import readable_content, record_of
 from holdfast.core.decide import Forget, Forgotten, falling, forget
 from holdfast.core.lexical import clear_term_cache
 from holdfast.core.proof import chain_problems
+from holdfast.core.query import clear_name_cache
 from holdfast.core.view import View
-from holdfast.errors import ConfirmationNeeded, InvalidField, NotFound
+from holdfast.errors import Closed, ConfirmationNeeded, InvalidField, NotFound, StoreError
 from holdfast.model import limits
 from holdfast.model.erasure import LIMITS, ForgetPreview, ForgetReceipt, Proof, Selection, Verification
 from holdfast.model.events import Draft
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text, parse_id
-from holdfast.model.records import Record
+from holdfast.model.records import Content, Record
 from holdfast.model.times import When, parse_when
 from holdfast.ports.store import Reader
 from holdfast.services.ledger import Ledger
+from holdfast.services.live_index import LiveIndex
 from holdfast.services.paging import PAGE, all_events
 
 MOST_UNCONFIRMED = 100
 """Memories that one call may forget without a token."""
-SCAN_BYTES = 64 << 20
-"""Files up to this size are read through after a forget; larger ones by `Memory.verify` with ``deep=True``."""
+REMOVED = "removed at its source"
+"""The reason in receipts of what an import forgot because its source no longer has it."""
+SCAN_BYTES = 256 << 20
+"""Bytes read in search of erased texts after a forget, a text at a time: about half a second's work."""
 SCAN_TEXTS = 200
 """Erased texts that are looked for in the files."""
 
@@ -40,8 +45,9 @@ class Forgetting:
         find: Gives the ids that a recall of a query finds.
     """
 
-    def __init__(self, ledger: Ledger, actor: str, find: Callable[[str, int], list[str]]) -> None:
+    def __init__(self, ledger: Ledger, index: LiveIndex, actor: str, find: Callable[[str, int], list[str]]) -> None:
         self._ledger = ledger
+        self._index = index
         self._actor = actor
         self._find = find
 
@@ -65,7 +71,9 @@ class Forgetting:
         """
         checked = border.check_where(where)
         if session is not None:
-            checked["session"] = [border.check_label(session, "session")]
+            named = border.check_label(session, "session")
+            # Both hold: a session that the filter leaves out selects nothing.
+            checked["session"] = [named] if named in checked.get("session", [named]) else []
         if mentions and about is None:
             raise InvalidField("mentions=True goes with about, the name to look for. Nothing was forgotten.")
         selection = Selection(
@@ -87,8 +95,9 @@ class Forgetting:
 
     def preview(self, selection: Selection) -> ForgetPreview:
         """What a forget would erase."""
+        found = self._recalled(selection)
         with self._ledger.store.reading() as reader:
-            chosen, mentioned = self._choose(reader, selection)
+            chosen, mentioned = _choose(reader, selection, found, look_for_mentions=True)
             held = falling(reader, chosen)
             records = _records(reader, held)
             naming = _records(reader, mentioned)
@@ -111,31 +120,56 @@ class Forgetting:
         """
         receipt = self._ledger.new_id()
         text = None if reason is None else border.check_text(reason, "reason", limits.LABEL_CHARS)
+        found = self._recalled(selection)
         with self._ledger.store.reading() as reader:
-            chosen, _ = self._choose(reader, selection)
-        command = Forget(tuple(chosen), receipt, self._actor, text)
-        erased = list[str]()
+            chosen, _ = _choose(reader, selection, found, look_for_mentions=selection.mentions)
 
-        def decide(view: View, secret: bytes) -> tuple[Sequence[Draft], Forgotten]:
-            drafts, done = forget(view, command, secret)
-            going = (*done.asked, *done.derived)
+        def refuse(going: Sequence[Id]) -> None:
             why = _why_confirm(selection, len(going))
             if why and confirm != _token(going):
                 raise ConfirmationNeeded(
                     f"{why} Nothing was forgotten; look at the preview and pass its token as confirm"
                     f"{'' if confirm is None else ' (the one given stands for another set of memories)'}."
                 )
+
+        return self._erase(Forget(tuple(chosen), receipt, self._actor, text), refuse)
+
+    def _erase(self, command: Forget, refuse: Callable[[Sequence[Id]], None]) -> ForgetReceipt:
+        """Write a forget, unless ``refuse`` raises at what it takes, and look for what is left."""
+        erased = list[str]()
+
+        def decide(view: View, secret: bytes) -> tuple[Sequence[Draft], Forgotten]:
+            drafts, done = forget(view, command, secret)
+            going = (*done.asked, *done.derived)
+            refuse(going)
             erased[:] = receipts.texts(view, going[:SCAN_TEXTS])
             return drafts, done
 
         done, events = self._ledger.write_events(decide)
         clear_term_cache()
+        clear_name_cache()
         # Also where nothing was left to erase: an earlier call may have died before it came to this.
-        emptied = self._ledger.store.truncate_log()
+        pending = self._empty_log()
         if not events:
-            return self._nothing_left(receipt, text, done, _pending(emptied))
-        found = receipts.read(events[-1])
-        return receipts.as_given(found, _pending(emptied), self._look_for(erased))
+            return self._nothing_left(command.receipt, command.reason, done, pending)
+        self._index.scrub()
+        return receipts.as_given(receipts.read(events[-1]), pending, self._look_for(erased))
+
+    def remove(self, records: Sequence[Id]) -> ForgetReceipt:
+        """Erase memories that are gone at their source, and what was derived from them.
+
+        Nobody asked that they stay forgotten: their words are not kept out, should they come again.
+        """
+        command = Forget(tuple(records), self._ledger.new_id(), self._actor, REMOVED, bars=False)
+        return self._erase(command, lambda going: None)
+
+    def erase(self, records: Sequence[Id], *, actor: str, reason: str) -> ForgetReceipt:
+        """Erase memories that a policy does not let be kept, and what was derived from them."""
+        return self._erase(Forget(tuple(records), self._ledger.new_id(), actor, reason), lambda going: None)
+
+    def removals(self) -> frozenset[Id]:
+        """The receipts of `remove`."""
+        return frozenset(parse_id(receipt.id) for receipt in self.receipts() if receipt.reason == REMOVED)
 
     def receipts(self) -> list[ForgetReceipt]:
         """Every receipt of the space, oldest first."""
@@ -160,15 +194,14 @@ class Forgetting:
         if isinstance(kept, Proof):
             return self._verify_proof(kept)
         receipt = self.receipt(kept) if isinstance(kept, str) else kept
-        store = self._ledger.store
-        emptied = True if store.read_only else store.truncate_log()
-        with store.reading() as reader:
+        pending = self._empty_log()
+        with self._ledger.store.reading() as reader:
             problems = list(receipts.differences(receipt, reader.receipts()))
             problems += chain_problems(all_events(reader))
-            ids = [parse_id(one) for one in (*receipt.forgotten, *receipt.derived)]
-            problems += receipts.left_of(reader, ids, parse_id(receipt.id))
+            ids = [parse_id(one) for one in (*receipt.forgotten, *receipt.derived, *receipt.already)]
+            problems += receipts.left_of(reader, ids)
             counted = reader.head().seq
-        return Verification(tuple(problems), _pending(emptied), {"memories": len(ids), "events": counted}, LIMITS)
+        return Verification(tuple(problems), pending, {"memories": len(ids), "events": counted}, LIMITS)
 
     def proof(self) -> Proof:
         """Where every node's chain stands now."""
@@ -186,24 +219,6 @@ class Forgetting:
             counted = reader.head().seq
         return Verification(tuple(problems), None, {"events": counted, "heads": len(proof.heads)}, ())
 
-    def _choose(self, reader: Reader, selection: Selection) -> tuple[dict[Id, None], dict[Id, Holding]]:
-        """Ids that meet every condition, and memories that only mention the subject."""
-        chosen: dict[Id, None] | None = None
-        mentioned: dict[Id, Holding] = {}
-        if selection.ids:
-            chosen = dict.fromkeys(Id(one) for one in selection.ids)
-        if selection.where or selection.since_ms is not None or selection.until_ms is not None:
-            ns = reader.select(selection.where, selection.since_ms, selection.until_ms, superseded=True)
-            chosen = _both(chosen, _ids(reader, ns))
-        if selection.query is not None:
-            chosen = _both(chosen, [parse_id(one) for one in self._find(selection.query, selection.limit)])
-        if selection.about is not None:
-            noted, mentioned = _about(reader, selection.about)
-            wanted = [*noted, *mentioned] if selection.mentions else noted
-            chosen = _both(chosen, wanted)
-            mentioned = {} if selection.mentions else mentioned
-        return chosen or {}, mentioned
-
     def _nothing_left(self, receipt: Id, reason: str | None, done: Forgotten, pending: str | None) -> ForgetReceipt:
         with self._ledger.store.reading() as reader:
             head = reader.head()
@@ -213,10 +228,27 @@ class Forgetting:
             already=tuple(map(id_text, done.already)), payloads=0, vectors=0, chain="", pending=pending,
         )  # fmt: skip
 
+    def _recalled(self, selection: Selection) -> list[Id]:
+        """What the selection's question finds; asked before a view is opened, since a model may answer slowly."""
+        if selection.query is None:
+            return []
+        return [parse_id(one) for one in self._find(selection.query, selection.limit)]
+
+    def _empty_log(self) -> str | None:
+        """Let erased bytes leave the disk; why they may still be there, in words, or None."""
+        try:
+            emptied = self._ledger.store.truncate_log()
+        except Closed:
+            raise
+        except StoreError as error:
+            # What was asked is done and durable; that its bytes are overwritten is what is still to come.
+            return f"emptying the write-ahead log failed ({error})"
+        return None if emptied else "another reader still holds the write-ahead log, which is not empty"
+
     def _look_for(self, texts: Sequence[str]) -> tuple[int, int]:
-        if self._ledger.store.size_bytes() > SCAN_BYTES:
-            return 0, 0
-        return self._ledger.store.residue(texts), len(texts)
+        store = self._ledger.store
+        some = texts[: SCAN_BYTES // max(1, store.size_bytes())]
+        return store.residue(some), len(some)
 
 
 def _both(chosen: dict[Id, None] | None, more: Iterable[Id]) -> dict[Id, None]:
@@ -231,22 +263,64 @@ def _ids(reader: Reader, ns: Sequence[int]) -> list[Id]:
     return [current[n][0].id for n in ns if n in current]
 
 
-def _about(reader: Reader, name: str) -> tuple[list[Id], dict[Id, Holding]]:
-    """Ids of what was said by or noted about a name, and the memories whose text alone holds it."""
-    names = [known for known in reader.names() if known.casefold() == name.casefold()]
+def _choose(
+    reader: Reader, selection: Selection, found: Sequence[Id], *, look_for_mentions: bool
+) -> tuple[dict[Id, None], dict[Id, Holding]]:
+    """Ids that meet every condition, and memories that only mention the subject.
+
+    Raises:
+        NotFound: an id that was given is unknown.
+    """
+    chosen: dict[Id, None] | None = None
+    mentioned: dict[Id, Holding] = {}
+    for one in selection.ids:
+        if reader.find(Id(one)) is None:
+            raise NotFound(f"There is no memory {id_text(one)} in this space. Nothing was forgotten.")
+    if selection.ids:
+        chosen = dict.fromkeys(Id(one) for one in selection.ids)
+    if selection.where or selection.since_ms is not None or selection.until_ms is not None:
+        ns = reader.select(selection.where, selection.since_ms, selection.until_ms, superseded=True, quarantined=True)
+        chosen = _both(chosen, _ids(reader, ns))
+    if selection.query is not None:
+        chosen = _both(chosen, found)
+    if selection.about is not None:
+        noted = _noted(reader, selection.about)
+        mentioned = _mentioning(reader, selection.about, noted) if look_for_mentions else {}
+        chosen = _both(chosen, [*noted, *mentioned] if selection.mentions else noted)
+        mentioned = {} if selection.mentions else mentioned
+    return chosen or {}, mentioned
+
+
+def _noted(reader: Reader, name: str) -> dict[Id, None]:
+    """Ids of what was said by, or noted about, a name, however it is written."""
+    names = [known for known in reader.names() if _folded(known) == _folded(name)]
     fields = ("author", "subject") if names else ()
-    found = [reader.select({field: names}, None, None, superseded=True) for field in fields]
-    noted = dict.fromkeys(_ids(reader, [n for ns in found for n in ns]))
-    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
+    found = [reader.select({field: names}, None, None, superseded=True, quarantined=True) for field in fields]
+    return dict.fromkeys(_ids(reader, [n for ns in found for n in ns]))
+
+
+def _mentioning(reader: Reader, name: str, noted: Mapping[Id, None]) -> dict[Id, Holding]:
+    """Other memories with the name, as words of its own, in their text or in a field."""
+    word = re.compile(rf"(?<!\w){re.escape(_folded(name))}(?!\w)")
     mentioned: dict[Id, Holding] = {}
     after = 0
     while ns := reader.held(after, PAGE):
         after = ns[-1]
         for holding, event in reader.current(ns).values():
-            content = decode_content(event)
-            if content and holding.id not in noted and word.search(f"{content.text} {content.caption or ''}"):
+            content = readable_content(event) if holding.id not in noted else None
+            if content and word.search(_folded(_words_of(content))):
                 mentioned[holding.id] = holding
-    return list(noted), mentioned
+    return mentioned
+
+
+def _words_of(content: Content) -> str:
+    values = [str(value) for value in content.attributes.values()]
+    said = (content.text, content.caption, content.object, content.source, *content.tags, *values)
+    return " \n ".join(part for part in said if part)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _records(reader: Reader, held: Mapping[Id, Holding]) -> list[tuple[Holding, Record]]:
@@ -254,7 +328,7 @@ def _records(reader: Reader, held: Mapping[Id, Holding]) -> list[tuple[Holding, 
     found = list[tuple[Holding, Record]]()
     for n in sorted(current):
         holding, event = current[n]
-        content = decode_content(event)
+        content = readable_content(event)
         if content:
             found.append((holding, record_of(event, content, holding.closed_by, holding.closed_ms)))
     return found
@@ -270,9 +344,3 @@ def _why_confirm(selection: Selection, count: int) -> str | None:
 
 def _token(ids: Iterable[bytes]) -> str:
     return hashlib.sha256(b"".join(sorted(ids))).hexdigest()[:16]
-
-
-def _pending(emptied: bool) -> str | None:
-    if emptied:
-        return None
-    return "another reader still holds the write-ahead log; its bytes are overwritten when that is done"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from holdfast.core import border
-from holdfast.core.codec import decode_content, record_of
-from holdfast.core.proof import chain_problems, verify_payload
+from holdfast.core.codec import decode_content, decode_payload, record_of
+from holdfast.core.proof import chain_problems
 from holdfast.errors import Damaged, Gone, HoldfastError, NotFound
 from holdfast.model.events import Event, EventType
 from holdfast.model.holdings import Holding
@@ -32,12 +32,16 @@ class Inspecting:
 
     Args:
         replayed: Gives the digest of the journal up to a number, replayed into an empty projection.
+        as_of_ms: The moment at which a memory's time may be up; the clock's by default.
     """
 
-    def __init__(self, ledger: Ledger, index: LiveIndex, replayed: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, ledger: Ledger, index: LiveIndex, replayed: Callable[[int], bytes], as_of_ms: int | None = None
+    ) -> None:
         self._ledger = ledger
         self._index = index
         self._replayed = replayed
+        self._as_of_ms = as_of_ms
 
     def get(self, memory: str) -> Record:
         record = parse_id(memory)
@@ -59,7 +63,7 @@ class Inspecting:
         for event in events:
             header = event.header
             is_version = header.type in (EventType.REMEMBERED, EventType.REVISED)
-            content = decode_content(_verified(event)) if is_version else None
+            content = decode_content(event) if is_version else None
             entries.append(
                 HistoryEntry(
                     what=_WHAT[header.type],
@@ -68,21 +72,30 @@ class Inspecting:
                     record=record_of(event, content) if content else None,
                     other=id_text(header.other) if header.other else None,
                     seq=event.seq,
+                    reason=(decode_payload(event) or {}).get("because") if is_version else None,
                 )
             )
         return entries
 
-    def records(self, where: Mapping[str, str | Sequence[str]] | None, *, superseded: bool = False) -> Iterator[Record]:
+    def records(
+        self,
+        where: Mapping[str, str | Sequence[str]] | None,
+        *,
+        superseded: bool = False,
+        quarantined: bool = False,
+    ) -> Iterator[Record]:
         # Checked at the call, not when the first record is asked for.
-        return self._records(border.check_where(where), superseded)
+        return self._records(border.check_where(where), superseded, quarantined)
 
-    def _records(self, checked: Mapping[str, Sequence[str | int]], superseded: bool) -> Iterator[Record]:
+    def _records(
+        self, checked: Mapping[str, Sequence[str | int]], superseded: bool, quarantined: bool
+    ) -> Iterator[Record]:
         # Pages are read in a view each, so that a slow consumer does not hold the log.
         if checked:
             with self._reading() as reader:
-                ns = reader.select(checked, None, None)
+                ns = reader.select(checked, None, None, quarantined=quarantined)
             for start in range(0, len(ns), PAGE):
-                yield from self._page(ns[start : start + PAGE], superseded=False)
+                yield from self._page(ns[start : start + PAGE], superseded=False, quarantined=quarantined)
             return
         after = 0
         while True:
@@ -91,7 +104,7 @@ class Inspecting:
             if not ns:
                 return
             after = ns[-1]
-            yield from self._page(ns, superseded)
+            yield from self._page(ns, superseded=superseded, quarantined=quarantined)
 
     def turns(self, session: str, limit: int | None) -> list[Record]:
         with self._reading() as reader:
@@ -101,18 +114,28 @@ class Inspecting:
         return [
             record
             for start in range(0, len(ns), PAGE)
-            for record in self._page(ns[start : start + PAGE], superseded=True)
+            for record in self._page(ns[start : start + PAGE], superseded=True, quarantined=False)
         ]
 
-    def _page(self, ns: Sequence[int], superseded: bool) -> list[Record]:
+    def _page(self, ns: Sequence[int], *, superseded: bool, quarantined: bool) -> list[Record]:
         with self._reading() as reader:
             current = reader.current(ns)
         pairs = [current[n] for n in ns if n in current]
-        return [_record(held, event) for held, event in pairs if superseded or held.closed_by is None]
+        records = [_record(held, event) for held, event in pairs if superseded or held.closed_by is None]
+        now = self._now()
+        return [
+            record
+            for record in records
+            if (quarantined or not record.quarantined) and (record.expires_at is None or record.expires_at > now)
+        ]
+
+    def _now(self) -> int:
+        return self._ledger.clock.now_ms() if self._as_of_ms is None else self._as_of_ms
 
     def stats(self) -> Stats:
         with self._reading() as reader:
             tally, head, model, pending = reader.tally(), reader.head(), reader.model(), reader.backlog_size()
+            expired = len(reader.expired(self._now()))
         return Stats(
             space=id_text(head.space),
             live=tally.live,
@@ -128,6 +151,8 @@ class Inspecting:
             pending=pending,
             model=model.fingerprint if model else None,
             size_bytes=self._ledger.store.size_bytes(),
+            quarantined=tally.quarantined,
+            expired=expired,
         )
 
     def check(self) -> list[str]:
@@ -173,16 +198,8 @@ class Inspecting:
         return self._ledger.store.reading()
 
 
-def _verified(event: Event) -> Event:
-    if not verify_payload(event):
-        raise Damaged(
-            f"Event {event.seq} does not hold what was written; nothing altered is returned. Run `holdfast check`."
-        )
-    return event
-
-
 def _record(held: Holding, event: Event) -> Record:
-    content = decode_content(_verified(event))
+    content = decode_content(event)
     if content is None:
         raise Damaged(f"Memory {id_text(held.id)} has lost its text. Run `holdfast check`.")
     return record_of(event, content, held.closed_by, held.closed_ms)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from holdfast.core.apply import apply, replay
+from holdfast.core.decide import forget_orphans
 from holdfast.core.lexical import terms_fingerprint
 from holdfast.core.proof import SALT_BYTES, seal
 from holdfast.core.sync import admit
@@ -74,10 +75,16 @@ class Ledger:
                 held = view.find(record)
                 return held is not None and held.receipt is not None
 
-            sealed = admit(given, self.store.identity.space, view.node_heads(), is_forgotten, self.secret)
+            sealed = admit(given, self.store.identity.space, view.node_heads(), is_forgotten, self.secret, self.clock.now_ms())
             return Commit(sealed, len(sealed))
 
         return self.store.commit(commit)
+
+    def forget_orphans(self, actor: str) -> int:
+        """After a merge: forget what was derived, on one node, from what another forgot; gives how many."""
+        receipt = self.new_id()
+        done = self.write(lambda view, secret: forget_orphans(view, receipt, actor, secret))
+        return len(done.asked) + len(done.derived)
 
     def rebuild(self) -> bytes:
         """Make the projection again from the journal; gives its digest."""

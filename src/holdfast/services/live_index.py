@@ -25,7 +25,6 @@ class LiveIndex:
         self._model: SetModel | None = None
         self._seq = 0
         self._revision = 0
-        self.damaged_vectors: set[int] = set()
 
     @contextmanager
     def level(self) -> Generator[Corpus]:
@@ -35,6 +34,13 @@ class LiveIndex:
                 corpus = self._follow(reader)
             yield corpus
 
+    def scrub(self) -> None:
+        """Overwrite what forgotten memories left in this process, where there is an index."""
+        with self._lock:
+            if self._corpus is not None:
+                with self.level() as corpus:
+                    corpus.compact()
+
     def drop(self) -> None:
         """Start anew at the next use."""
         with self._lock:
@@ -43,10 +49,11 @@ class LiveIndex:
     def _follow(self, reader: Reader) -> Corpus:
         model = reader.model()
         corpus = self._corpus
+        # Held again only when all of it worked: half an index would answer as if the rest were not there.
+        self._corpus = None
         if corpus is None or model != self._model:
-            self._model = model
-            self._corpus = corpus = Corpus(model.dimensions) if model else Corpus()
-            self._seq, self._revision = reader.head().seq, 0
+            corpus = Corpus(model.dimensions) if model else Corpus()
+            self._model, self._seq, self._revision = model, reader.head().seq, 0
             _load(corpus, reader.columns(None))
         else:
             moved = reader.moved(self._seq)
@@ -58,11 +65,11 @@ class LiveIndex:
             self._seq = moved.seq
         if reader.vector_revision() > self._revision:
             self._take_vectors(corpus, reader, self._revision, ())
+        self._corpus = corpus
         return corpus
 
     def _take_vectors(self, corpus: Corpus, reader: Reader, after: int | None, ns: tuple[int, ...]) -> None:
         stored = reader.vectors_of(ns) if after is None else reader.vectors(after)
-        self.damaged_vectors.update(stored.damaged)
         if len(stored.ns):
             corpus.set_vectors(stored.ns, stored.values, stored.scales)
         if after is not None:

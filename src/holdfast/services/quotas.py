@@ -74,7 +74,7 @@ class LimitedStore:
         head = view.head()
         place = (head.seq, head.chain)
         if self._counted is None or self._counted[0] != place:
-            self._counted = place, view.count()
+            self._counted = place, view.count(quarantined=True)
         return self._counted[1]
 
     def _foresee(self, view: Reader, sealed: Sequence[Sealed], live: int) -> None:

@@ -14,10 +14,9 @@ from holdfast.core.codec import decode_content, record_of
 from holdfast.core.confidence import confidence
 from holdfast.core.corpus import Corpus
 from holdfast.core.fusion import Ranking, rank
-from holdfast.core.proof import verify_payload
 from holdfast.core.query import Query, parse_query
 from holdfast.core.secrets import subkey
-from holdfast.errors import Damaged, InvalidTime
+from holdfast.errors import InvalidTime
 from holdfast.model import limits
 from holdfast.model.recollection import Hit, Recollection
 from holdfast.model.times import When, parse_when
@@ -51,6 +50,7 @@ class _Asked:
     since_ms: int | None
     until_ms: int | None
     now_ms: int
+    as_of_ms: int
 
     @property
     def filtered(self) -> bool:
@@ -138,6 +138,7 @@ class Recalling:
             since_ms=since_ms,
             until_ms=until_ms,
             now_ms=as_of if now is None else parse_when(now),
+            as_of_ms=as_of,
         )
 
     def _catch_up(self, trouble: list[str]) -> None:
@@ -162,11 +163,12 @@ class Recalling:
     def _rank(
         self, corpus: Corpus, parsed: Query, vector: NDArray[np.float32] | None, asked: _Asked
     ) -> tuple[Ranking, int]:
-        allowed = None
-        if asked.filtered:
-            with self._ledger.store.reading() as reader:
-                ns = reader.select(asked.where, asked.since_ms, asked.until_ms)
-            allowed = corpus.mask(ns)
+        with self._ledger.store.reading() as reader:
+            ns = reader.select(asked.where, asked.since_ms, asked.until_ms) if asked.filtered else None
+            expired = reader.expired(asked.as_of_ms)
+        allowed = None if ns is None else corpus.mask(ns)
+        if expired:
+            allowed = (corpus.where() if allowed is None else allowed) & ~corpus.mask(expired)
         # A space that holds no vector yet has no dimensions to compare with.
         usable = vector if vector is not None and vector.shape == (corpus.vectors.dimensions,) else None
         ranking = rank(corpus, parsed, usable, limit=asked.limit, allowed=allowed)
@@ -181,13 +183,8 @@ class Recalling:
             if n not in current:
                 continue
             held, event = current[n]
-            if not held.live:
+            if not held.live or held.quarantined:
                 continue
-            if not verify_payload(event):
-                raise Damaged(
-                    f"Event {event.seq} does not hold what was written; nothing altered is returned. "
-                    "Run `holdfast check`."
-                )
             content = decode_content(event)
             if content is None:
                 continue

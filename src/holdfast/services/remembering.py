@@ -8,18 +8,22 @@ from itertools import islice
 from typing import Any
 
 from holdfast.core import border
-from holdfast.core.codec import content_dict, decode_content, record_of
+from holdfast.core.codec import decode_content, record_of
 from holdfast.core.decide import Correct, Revise, Take, Taken, correct, key_reused, revise, take
-from holdfast.core.secrets import arguments_digest, subkey
+from holdfast.core.derived import trusted
+from holdfast.core.policy.admit import Admission, admit, admit_revision, admit_words
+from holdfast.core.retries import arguments_of, same_call
+from holdfast.core.secrets import subkey
 from holdfast.core.view import View
-from holdfast.errors import Damaged, Gone, InvalidField, InvalidTime, KeyReused, NotFound
+from holdfast.errors import Damaged, InvalidField, InvalidTime, KeyReused, NotFound, Refused
 from holdfast.model import limits
-from holdfast.model.events import Draft
+from holdfast.model.events import Draft, Event
 from holdfast.model.ids import Id, id_text, keyed_id, parse_id
-from holdfast.model.records import TRUST_OF_ORIGIN, Content, Kind, Origin, Record, Role, Scalar, Trust
+from holdfast.model.policy import Policy
+from holdfast.model.records import TRUST_OF_ORIGIN, Content, Kind, Origin, Record, Role, Scalar
 from holdfast.model.reports import Turn
 from holdfast.model.times import When, format_when, parse_when
-from holdfast.services.ledger import Ledger
+from holdfast.services.ledger import Decision, Ledger
 
 _ORIGIN_OF_ROLE = {Role.ASSISTANT: Origin.AGENT, Role.TOOL: Origin.TOOL}
 
@@ -30,12 +34,19 @@ class Remembering:
     Args:
         actor: The principal noted with what is written.
         written: Called after each write, so that vectors follow.
+        policy: What may be kept; None keeps everything as it was said.
     """
 
-    def __init__(self, ledger: Ledger, actor: str, written: Callable[[], None]) -> None:
+    def __init__(self, ledger: Ledger, actor: str, written: Callable[[], None], policy: Policy | None = None) -> None:
         self._ledger = ledger
         self._actor = actor
         self._written = written
+        self.policy = policy
+
+    @property
+    def actor(self) -> str:
+        """The principal noted with what is written."""
+        return self._actor
 
     # Turns
 
@@ -68,7 +79,12 @@ class Remembering:
             raise InvalidField(
                 f"More than {limits.BATCH:,} turns were given at once; give them in parts. Nothing was written."
             )
-        commands = [self.turn_command(border.check_turn(turn).session or session, names, turn, now) for turn in some]
+        commands = list[Take]()
+        for place, turn in enumerate(some, 1):
+            try:
+                commands.append(self.turn_command(border.check_turn(turn).session or session, names, turn, now))
+            except Refused as error:
+                raise (Refused(f"Turn {place}: {error}", error.reasons) if len(some) > 1 else error) from None
         return [record for record, _ in self.take_all(commands)]
 
     def turn_command(
@@ -77,7 +93,7 @@ class Remembering:
         """What one turn asks for, checked.
 
         Raises:
-            InvalidInput.
+            InvalidInput, Refused.
         """
         speaker = border.check_label(turn.speaker, "speaker")
         role = border.SPEAKERS.get(speaker, Role.NONE)
@@ -161,6 +177,13 @@ class Remembering:
         reason: str | None,
         origin: Origin | str,
     ) -> Record:
+        judged = list[Admission]()
+
+        def kept(content: Content) -> Content:
+            judged[:] = self._judged(content)
+            return judged[0].content if judged else content
+
+        because = None if reason is None else border.check_text(reason, "reason", limits.LABEL_CHARS)
         command = Correct(
             record=parse_id(memory),
             text=border.check_text(text),
@@ -169,11 +192,13 @@ class Remembering:
             actor=self._actor,
             origin=border.check_origin(origin),
             version=_version(version),
-            reason=None if reason is None else border.check_text(reason, "reason", limits.LABEL_CHARS),
+            reason=admit_words(because, self.policy) if because and self.policy else because,
+            admit=kept,
         )
-        replacement = self._ledger.write(lambda view, secret: correct(view, command, secret))
+        _, events = self._ledger.write_events(lambda view, secret: correct(view, command, secret))
         self._written()
-        return self._read(replacement)
+        record = _written_record(events, command.replacement)
+        return replace(record, verdict=judged[0].verdict, reasons=judged[0].reasons) if judged else record
 
     def revise(
         self,
@@ -206,13 +231,16 @@ class Remembering:
 
         def decide(view: View, secret: bytes) -> tuple[Sequence[Draft], int]:
             drafts, number = revise(view, command, secret)
+            if self.policy and changes.keys() & {"category", "tags", "attributes"}:
+                noted = admit_revision(self._content(view, command.record), changes, self.policy, self._now())
+                drafts, number = revise(view, replace(command, changes=noted), secret)
             if (end := changes.get("valid_to")) is not None:
                 _in_order(self._content(view, command.record).valid_from, end)
             return drafts, number
 
-        self._ledger.write(decide)
+        _, events = self._ledger.write_events(decide)
         self._written()
-        return self._read(command.record)
+        return _written_record(events, command.record)
 
     # Shared
 
@@ -231,17 +259,36 @@ class Remembering:
             timeless: The time was not the caller's; a retry later is still the same call.
         """
         if key is None:
-            return Take(content, self._ledger.new_id(), readmit=readmit)
+            return self.judged(Take(content, self._ledger.new_id(), readmit=readmit))
         secret = self._ledger.secret
-        arguments = content_dict(content)
-        # Who acts is no argument, and whoever imports a file a second time imports the same memories.
-        arguments.pop("actor", None)
-        if timeless:
-            del arguments["valid_from"]
+        command = self.judged(Take(content, self.keyed_record(operation, key), keyed=True, readmit=readmit))
+        said = command.said and replace(command.said, arguments=arguments_of(secret, command.said, timeless))
+        # What is stored beside a text follows from what was kept of it, so that nothing else can be guessed from it.
+        kept = replace(command.content, arguments=arguments_of(secret, command.content, timeless))
+        return replace(command, content=kept, said=said)
+
+    def judged(self, command: Take) -> Take:
+        """The same command with what the policy lets be kept.
+
+        Raises:
+            Refused.
+        """
+        for found in self._judged(command.content):
+            said = None if found.content == command.content else command.content
+            return replace(command, content=found.content, said=said, verdict=found.verdict, reasons=found.reasons)
+        return command
+
+    def _judged(self, content: Content) -> list[Admission]:
+        """The policy's judgement, where there is a policy."""
+        return [admit(content, self.policy, self._now())] if self.policy else []
+
+    def _now(self) -> int:
+        return self._ledger.clock.now_ms()
+
+    def keyed_record(self, operation: str, key: str) -> Id:
+        """The id that a key gives; whoever imports a file a second time imports the same memories."""
         principal = "" if operation == "import" else self._actor
-        record = keyed_id(subkey(secret, "ids"), principal, operation, border.check_label(key, "key"))
-        digest = arguments_digest(secret, arguments)
-        return Take(replace(content, arguments=digest), record, keyed=True, readmit=readmit)
+        return keyed_id(subkey(self._ledger.secret, "ids"), principal, operation, border.check_label(key, "key"))
 
     def take_all(self, commands: Sequence[Take], *, imported: bool = False) -> list[tuple[Record, bool]]:
         """Write all of them in one commit, or on any error none; gives each record and whether it is new.
@@ -252,29 +299,7 @@ class Remembering:
         Raises:
             Gone, Rejected, KeyReused, NotFound.
         """
-
-        def decide(view: View, secret: bytes) -> tuple[list[Draft], list[Taken]]:
-            drafts, taken, made = list[Draft](), list[Taken](), dict[Id, Take]()
-            for command in commands:
-                twin = made.get(command.record)
-                if twin:
-                    if not _same(twin.content, command.content):
-                        raise key_reused(command.record)
-                    taken.append(Taken(command.record, is_new=False))
-                    continue
-                some, result = take(view, command, secret)
-                if some and command.content.sources:
-                    # Only what is really taken in needs its sources; a retry is answered without them.
-                    command = _trusted(view, command, made, imported=imported)
-                    some, result = take(view, command, secret)
-                if not result.is_new and not _same(self._content(view, command.record), command.content):
-                    raise key_reused(command.record)
-                made[command.record] = command
-                drafts.extend(some)
-                taken.append(result)
-            return drafts, taken
-
-        taken, events = self._ledger.write_events(decide)
+        taken, events = self._ledger.write_events(self._deciding(commands, imported=imported))
         self._written()
         written = {event.header.record: event for event in events}
         records = list[tuple[Record, bool]]()
@@ -282,8 +307,44 @@ class Remembering:
             event = written.get(result.record)
             content = decode_content(event) if event and command.content.sources else command.content
             record = record_of(event, content) if event and content else self._read(result.record)
+            if command.verdict is not None and result.is_new:
+                record = replace(record, verdict=command.verdict, reasons=command.reasons)
             records.append((record, result.is_new))
         return records
+
+    def admit(self, commands: Sequence[Take], *, imported: bool, dry_run: bool) -> list[bool]:
+        """As `take_all`, giving only which of them are new; a dry run raises and gives the same and writes nothing."""
+        decide = self._deciding(commands, imported=imported)
+        if dry_run:
+            with self._ledger.store.reading() as reader:
+                return [result.is_new for result in decide(reader, self._ledger.secret)[1]]
+        taken = self._ledger.write(decide)
+        self._written()
+        return [result.is_new for result in taken]
+
+    def _deciding(self, commands: Sequence[Take], *, imported: bool) -> Decision[list[Taken]]:
+        def decide(view: View, secret: bytes) -> tuple[list[Draft], list[Taken]]:
+            drafts, taken, made = list[Draft](), list[Taken](), dict[Id, Take]()
+            for command in commands:
+                twin = made.get(command.record)
+                if twin:
+                    if not same_call(twin.content, command):
+                        raise key_reused(command.record)
+                    taken.append(Taken(command.record, is_new=False))
+                    continue
+                some, result = take(view, command, secret)
+                if some and command.content.sources:
+                    # Only what is really taken in needs its sources; a retry is answered without them.
+                    command = trusted(view, command, made, imported=imported)
+                    some, result = take(view, command, secret)
+                if not result.is_new and not same_call(self._content(view, command.record), command):
+                    raise key_reused(command.record)
+                made[command.record] = command
+                drafts.extend(some)
+                taken.append(result)
+            return drafts, taken
+
+        return decide
 
     def refuse_reused_keys(self, commands: Sequence[Take]) -> None:
         """Raise `KeyReused` where two of them, or one of them and what is held, have one id and differ."""
@@ -293,7 +354,7 @@ class Remembering:
                 twin = first.setdefault(command.record, command)
                 held = reader.find(command.record) if twin is command else None
                 said = decode_content(reader.event(held.seq)) if held and held.seq else twin.content
-                if said and not _same(said, command.content):
+                if said and not same_call(said, command):
                     raise KeyReused(f"Entry {place}: {key_reused(command.record)}")
 
     def _content(self, view: View, record: Id) -> Content:
@@ -316,33 +377,12 @@ class Remembering:
         return record_of(event, content, held.closed_by, held.closed_ms)
 
 
-def _trusted(view: View, command: Take, made: Mapping[Id, Take], *, imported: bool) -> Take:
-    """A derived memory has no more trust than the least trusted of its sources.
-
-    Args:
-        made: What is taken in along with it.
-        imported: Sources may be absent, since an export leaves out what was superseded.
-    """
-    trust = command.content.trust
-    for source in command.content.sources:
-        if beside := made.get(parse_id(source)):
-            trust = min(trust, beside.content.trust)
-            continue
-        held = view.find(parse_id(source))
-        if imported and held and held.receipt:
-            raise Gone(f"It was derived from {source}, which was forgotten here. Nothing was written.")
-        if held is None or not held.seq:
-            if imported:
-                continue
-            raise NotFound(f"The source {source} is not in this space, or was forgotten. Nothing was written.")
-        content = decode_content(view.event(held.seq))
-        trust = min(trust, content.trust if content else Trust.NONE)
-    return replace(command, content=replace(command.content, trust=trust))
-
-
-def _same(held: Content, given: Content) -> bool:
-    """Whether two contents of one id are the same call; words under an id never change, all else may be revised."""
-    return held.arguments == given.arguments and held.text == given.text
+def _written_record(events: Sequence[Event], record: Id) -> Record:
+    """The record that was just written: read from its event, since it may be superseded or gone by now."""
+    for event in events:
+        if event.header.record == record and (content := decode_content(event)):
+            return record_of(event, content)
+    raise NotFound(f"There is no memory {id_text(record)} in this space.")
 
 
 def _in_order(start: int, end: int | None) -> None:

@@ -109,13 +109,18 @@ class Sharing:
             held = view.standing(space, "").space
         return held.quota if held else Quota()
 
-    def mark_made(self, space: bytes) -> bool:
-        """Note that the file of a space was made; False where the space was dropped meanwhile."""
+    @contextmanager
+    def making(self, space: bytes) -> Generator[bool]:
+        """Make the file of a space in the body of a ``with``, alone among all processes; noted at its end.
+
+        Gives whether there is something to make: not where another process was faster, or has dropped the space.
+        """
         with self._change() as (desk, _):
-            if desk.standing(space, "").space is None:
-                return False
-            desk.mark_made(space)
-        return True
+            held = desk.standing(space, "").space
+            is_missing = held is not None and not held.made
+            yield is_missing
+            if is_missing:
+                desk.mark_made(space)
 
     # Grants
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
     from holdfast.model.recollection import Hit, Recollection
     from holdfast.model.records import Record
-    from holdfast.model.reports import HistoryEntry, ImportReport, Stats
+    from holdfast.model.reports import AuditReport, HistoryEntry, ImportReport, Stats
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """What JSON can say."""
@@ -54,6 +54,10 @@ def record_to_wire(record: Record) -> JsonObject:
         "recorded_at": when_to_wire(record.recorded_at),
         "superseded_by": record.superseded_by,
         "superseded_at": when_to_wire(record.superseded_at),
+        "marks": list(record.marks),
+        "quarantined": record.quarantined,
+        "expires_at": when_to_wire(record.expires_at),
+        "replaces": record.replaces,
     }
 
 
@@ -161,6 +165,7 @@ def history_entry_to_wire(entry: HistoryEntry) -> JsonObject:
         "what": entry.what,
         "version": entry.version,
         "other": entry.other,
+        "reason": entry.reason,
         "record": record_to_wire(entry.record) if entry.record else None,
     }
 
@@ -187,6 +192,30 @@ def stats_to_wire(stats: Stats) -> JsonObject:
         "pending": stats.pending,
         "model": stats.model,
         "size_bytes": stats.size_bytes,
+        "quarantined": stats.quarantined,
+        "expired": stats.expired,
+    }
+
+
+def admitted_to_wire(record: Record) -> JsonObject:
+    """A memory that was just written, with what the policy decided; null where there is none."""
+    said = record_to_wire(record)
+    said["verdict"] = record.verdict.name.lower() if record.verdict else None
+    said["reasons"] = list(record.reasons)
+    return said
+
+
+def audit_to_wire(report: AuditReport) -> JsonObject:
+    """What a policy changes of what is held."""
+    return {
+        "examined": report.examined,
+        "verdicts": _counts(report.verdicts),
+        "changes": [
+            {"id": one.id, "verdict": one.verdict, "reasons": list(one.reasons), "replaced_by": one.replaced_by}
+            for one in report.changes
+        ],
+        "receipts": list(report.receipts),
+        "dry_run": report.dry_run,
     }
 
 
@@ -196,7 +225,14 @@ def report_to_wire(report: ImportReport) -> JsonObject:
         "added": report.added,
         "unchanged": report.unchanged,
         "forgotten": report.forgotten,
-        "skipped": [{"line": skipped.line, "why": skipped.why} for skipped in report.skipped],
+        "removed": report.removed,
+        "format": report.format,
+        "dry_run": report.dry_run,
+        "verdicts": _counts(report.verdicts),
+        "skipped": [
+            {"place": skipped.place, "why": skipped.why, "line": skipped.line, "intended": skipped.intended}
+            for skipped in report.skipped
+        ],
         "questions": [dict(cast("Mapping[str, Json]", question)) for question in report.questions],
     }
 

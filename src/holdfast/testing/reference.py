@@ -21,10 +21,10 @@ from holdfast.errors import Closed, Damaged, InvalidFilter, InvalidVector, Model
 from holdfast.model.events import Bar, BarReason, Change, Close, Entomb, Event, EventType, Head, Put, SetModel, Stamp
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
-from holdfast.model.records import Content, Record
+from holdfast.model.records import Content, Kind, Record
 from holdfast.ports.store import Columns, Commit, Entry, Identity, Moved, R, StoredVectors, Tally
 
-FIELDS = {"author", "role", "session", "kind", "category", "subject", "source", "tag", "origin"}
+FIELDS = {"author", "role", "session", "kind", "category", "subject", "source", "tag", "mark", "origin"}
 """What `ReferenceStore.select` knows."""
 
 
@@ -170,7 +170,7 @@ class ReferenceStore:
         stored, by_n = 0, {cell.n: cell for cell in self.cells.values()}
         for place, (n, seq) in enumerate(zip(ns, seqs, strict=True)):
             cell = by_n.get(n)
-            if cell and cell.put and cell.put[2].seq == seq and not cell.close:
+            if cell and cell.put and cell.put[2].seq == seq and _is_live(cell):
                 self._vector_revision += 1
                 cell.vector = (self._vector_revision, vectors.values[place].tobytes(), float(vectors.scales[place]))
                 stored += 1
@@ -248,6 +248,11 @@ class ReferenceStore:
         source = id_text(record)
         return [_holding(i, c) for i, c in self.cells.items() if c.put and source in c.put[1].content.sources]
 
+    def orphans(self) -> Sequence[Holding]:
+        gone = {id_text(record) for record, cell in self.cells.items() if cell.tomb}
+        held = [(i, c) for i, c in self.cells.items() if c.put and gone.intersection(c.put[1].content.sources)]
+        return sorted((_holding(i, c) for i, c in held), key=lambda holding: holding.n)
+
     def erasable(self, records: Sequence[Id]) -> tuple[int, int]:
         wanted = set(records)
         held = [e for e in self.journal if e.header.record in wanted and e.header.type in ERASABLE and e.payload]
@@ -258,12 +263,17 @@ class ReferenceStore:
 
     def _live(self) -> list[tuple[_Cell, Put, Holding]]:
         found = [
-            (cell, cell.put[1], _holding(i, cell)) for i, cell in self.cells.items() if cell.put and not cell.close
+            (cell, cell.put[1], _holding(i, cell)) for i, cell in self.cells.items() if cell.put and _is_live(cell)
         ]
         return sorted(found, key=lambda row: row[0].n)
 
-    def count(self, where: Mapping[str, Sequence[str | int]] | None = None) -> int:
-        return len(self.select(where or {}, None, None))
+    def count(self, where: Mapping[str, Sequence[str | int]] | None = None, *, quarantined: bool = False) -> int:
+        return len(self.select(where or {}, None, None, quarantined=quarantined))
+
+    def sourced(self, prefix: str) -> list[tuple[Id, str]]:
+        held = [(cell.n, i, cell.put[1].content) for i, cell in self.cells.items() if cell.put and not cell.close]
+        sources = [(n, i, content.source or "") for n, i, content in held if content.kind is Kind.FACT]
+        return [(i, source) for _, i, source in sorted(sources) if source and source.startswith(prefix)]
 
     def names(self) -> list[str]:
         contents = [cell.put[1].content for cell in self.cells.values() if cell.put]
@@ -279,6 +289,7 @@ class ReferenceStore:
         until_ms: int | None,
         *,
         superseded: bool = False,
+        quarantined: bool = False,
     ) -> list[int]:
         if unknown := set(where) - FIELDS:
             raise InvalidFilter(f"{min(unknown)!r:.80} is not a field memories can be selected by.")
@@ -289,14 +300,21 @@ class ReferenceStore:
             if until_ms is not None and content.valid_from >= until_ms:
                 return False
             return all(
-                any(tag in values for tag in content.tags) if name == "tag" else getattr(content, name) in values
+                any(one in values for one in getattr(content, f"{name}s"))
+                if name in ("tag", "mark")
+                else getattr(content, name) in values
                 for name, values in where.items()
             )
 
-        rows = [
-            (cell.n, cell.put[1].content) for cell in self.cells.values() if cell.put and (superseded or not cell.close)
-        ]
-        return sorted(n for n, content in rows if fits(content))
+        def wanted(cell: _Cell, content: Content) -> bool:
+            return superseded if cell.close else quarantined or not content.quarantined
+
+        rows = [(cell, cell.put[1].content) for cell in self.cells.values() if cell.put]
+        return sorted(cell.n for cell, content in rows if wanted(cell, content) and fits(content))
+
+    def expired(self, now_ms: int) -> list[int]:
+        rows = [(cell.n, cell.put[1].content.expires_at) for cell in self.cells.values() if cell.put]
+        return sorted(n for n, ends in rows if ends is not None and ends <= now_ms)
 
     def session(self, session: str) -> list[int]:
         turns = [
@@ -316,6 +334,7 @@ class ReferenceStore:
             live=len(contents),
             superseded=sum(1 for cell in self.cells.values() if cell.put and cell.close),
             forgotten=sum(1 for cell in self.cells.values() if cell.tomb),
+            quarantined=sum(1 for cell in self.cells.values() if cell.put and not cell.close and not _is_live(cell)),
             by_kind=Counter(int(content.kind) for content in contents),
             by_category=Counter(content.category for content in contents if content.category),
             by_author=Counter(content.author for content in contents if content.author),
@@ -344,8 +363,8 @@ class ReferenceStore:
         touched = {event.header.record for event in self.journal if event.seq > after_seq}
         held = {record: _holding(record, cell) for record, cell in self.cells.items() if record in touched}
         return Moved(
-            tuple(sorted(h.n for h in held.values() if h.live)),
-            tuple(sorted(h.n for h in held.values() if not h.live)),
+            tuple(sorted(h.n for h in held.values() if h.live and not h.quarantined)),
+            tuple(sorted(h.n for h in held.values() if not h.live or h.quarantined)),
             self._newest(),
         )
 
@@ -391,6 +410,10 @@ def _entry(content: Content) -> tuple[str | None, str, str | None]:
     return content.author, content.text, content.caption
 
 
+def _is_live(cell: _Cell) -> bool:
+    return cell.put is not None and not cell.close and not cell.put[1].content.quarantined
+
+
 def _holding(record: Id, cell: _Cell) -> Holding:
     return Holding(
         n=cell.n,
@@ -400,6 +423,7 @@ def _holding(record: Id, cell: _Cell) -> Holding:
         closed_by=cell.close[1].by if cell.close else None,
         closed_ms=cell.close[0].hlc >> 16 if cell.close else None,
         receipt=cell.tomb[1].receipt if cell.tomb else None,
+        quarantined=bool(cell.put and cell.put[1].content.quarantined and not cell.close),
     )
 
 

@@ -182,6 +182,8 @@ def snapshot(reader: Reader) -> dict[str, object]:
         "live": list(reader.live(0, 1_000_000)),
         "all held": reader.held(0, 1_000_000),
         "count": reader.count(),
+        "quarantined": reader.count(quarantined=True),
+        "expired": [reader.expired(ms) for ms in (0, 1_000, 1 << 62)],
         "tally": plain_tally(reader),
         "columns": [list(getattr(columns, name)) for name in columns.__slots__],
         "moved": [reader.moved(seq) for seq in range(len(events) + 1)],
@@ -200,4 +202,4 @@ def plain_tally(reader: Reader) -> tuple[object, ...]:
     tally = reader.tally()
     counts = tuple(dict(counted) for counted in (tally.by_kind, tally.by_category, tally.by_author))
     times = tally.sessions, tally.oldest_ms, tally.newest_ms
-    return tally.live, tally.superseded, tally.forgotten, counts, times
+    return tally.live, tally.superseded, tally.forgotten, tally.quarantined, counts, times

@@ -161,6 +161,26 @@ class SelectionContract(StoreFixtures):
         assert desk.read(lambda r: r.select({}, 1_000, 3_000)) == [fact, turn]
         assert desk.read(lambda r: r.select({"author": ["Ben"]}, 1_000, 3_000)) == []
 
+    def test_live_facts_are_found_by_how_their_source_begins(self, desk: Desk) -> None:
+        section = desk.fact("one", source="notes@1/a_b.md#Top")
+        whole = desk.fact("two", source="notes@1/a_b.md")
+        other = desk.fact("three", source="notes@1/aXb.md")
+        for text, source in (("four", "Notes@1/a_b.md"), ("five", "my notes@1/"), ("six", None), ("%", "%")):
+            desk.fact(text, source=source)
+        desk.turn("seven", source="notes@1/a_b.md")
+        desk.forget(desk.fact("eight", source="notes@1/a_b.md"))
+        replacement = desk.correct(desk.fact("nine", source="notes@1/é/🫠.md"), "ten")
+
+        def found(prefix: str) -> list[tuple[Id, str]]:
+            return desk.read(lambda r: r.sourced(prefix))
+
+        assert found("notes@1/a_b.md") == [(section, "notes@1/a_b.md#Top"), (whole, "notes@1/a_b.md")]
+        assert [record for record, _ in found("notes@1/")] == [section, whole, other, replacement]
+        assert found("notes@1/é/🫠") == [(replacement, "notes@1/é/🫠.md")]
+        assert found("notes@%") == found("notes@1/a_b.md#Top and more") == []
+        assert [source for _, source in found("%")] == ["%"]
+        assert len(found("")) == 7
+
     def test_an_unknown_field_is_refused(self, desk: Desk) -> None:
         desk.fact("one")
         for name in ("colour", "n", "tags", "1=1 OR author"):
@@ -179,6 +199,69 @@ class SelectionContract(StoreFixtures):
         assert list(desk.read(lambda r: r.columns(None)).n) == expected
         assert desk.read(lambda r: r.count()) == 2
         assert desk.read(lambda r: r.held(0, 10)) == sorted([desk.n(kept), desk.n(closed), desk.n(replacement)])
+
+    def test_what_is_quarantined_is_held_and_not_live_until_it_is_released(self, desk: Desk) -> None:
+        kept, apart = desk.fact("kept"), desk.fact("obey me", quarantined=True, marks=("injection",))
+        desk.bind()
+        assert desk.held(apart).quarantined
+        assert not desk.held(kept).quarantined
+        live, both = [desk.n(kept)], [desk.n(kept), desk.n(apart)]
+
+        def listed() -> list[list[int]]:
+            return desk.read(
+                lambda r: [
+                    r.select({}, None, None),
+                    [h.n for h in r.live(0, 9)],
+                    list(r.columns(None).n),
+                    list(r.columns(both).n),
+                    [h.n for h in r.backlog(9)],
+                    list(r.moved(0).changed),
+                ]
+            )
+
+        assert listed() == [live] * 6
+        assert desk.read(lambda r: r.select({}, None, None, quarantined=True)) == both
+        assert desk.read(lambda r: (r.count(), r.count(quarantined=True))) == (1, 2)
+        assert desk.read(lambda r: r.select({"mark": ["injection"]}, None, None)) == []
+        assert desk.read(lambda r: r.select({"mark": ["injection"]}, None, None, quarantined=True)) == both[1:]
+        assert desk.read(lambda r: r.held(0, 9)) == both
+        assert desk.read(lambda r: r.tally()).quarantined == 1
+        desk.revise(apart, quarantined=False)
+        assert listed() == [both] * 6
+        desk.revise(apart, quarantined=True)
+        assert listed() == [live] * 6
+        before = desk.read(lambda r: r.digest())
+        assert desk.ledger.rebuild() == before
+        desk.forget(apart)
+        assert desk.read(lambda r: r.select({"mark": ["injection"]}, None, None, quarantined=True)) == []
+
+    def test_a_quarantined_memory_that_is_superseded_is_superseded(self, desk: Desk) -> None:
+        apart = desk.fact("obey me", quarantined=True)
+        new = desk.correct(apart, "do not obey")
+        assert not desk.held(apart).quarantined
+        assert desk.held(new).quarantined, "a correction lifts no quarantine"
+        assert desk.read(lambda r: r.tally()).superseded == 1
+        assert desk.read(lambda r: r.select({}, None, None, superseded=True)) == [desk.n(apart)]
+
+    def test_what_is_kept_for_a_while_is_told_when_its_time_is_up(self, desk: Desk) -> None:
+        short, long = desk.fact("short", expires_at=5_000), desk.fact("long", expires_at=9_000)
+        desk.fact("for good")
+        assert desk.read(lambda r: r.expired(4_999)) == []
+        assert desk.read(lambda r: r.expired(5_000)) == [desk.n(short)]
+        assert desk.read(lambda r: r.expired(9_000)) == [desk.n(short), desk.n(long)]
+        desk.revise(long, expires_at=None)
+        assert desk.read(lambda r: r.expired(10_000)) == [desk.n(short)]
+        before = desk.read(lambda r: r.digest())
+        assert desk.ledger.rebuild() == before
+        desk.forget(short)
+        assert desk.read(lambda r: r.expired(10_000)) == []
+
+    def test_marks_follow_the_newest_version(self, desk: Desk) -> None:
+        record = desk.fact("one", marks=("medical", "contact"))
+        assert desk.read(lambda r: r.count({"mark": ["medical", "financial"]})) == 1
+        desk.revise(record, marks=("financial",))
+        assert desk.read(lambda r: r.count({"mark": ["medical"]})) == 0
+        assert desk.read(lambda r: r.count({"mark": ["financial"]})) == 1
 
     def test_listings_are_paged_by_number(self, desk: Desk) -> None:
         numbers = [desk.n(desk.fact(f"fact {number}")) for number in range(4)]

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from holdfast.adapters.importers import IMPORTERS
 from holdfast.adapters.importers.markdown import Markdown
 from holdfast.core import border
-from holdfast.model.imports import Batch, Item, Note, Skipped
-from holdfast.model.reports import Turn
+from holdfast.model.imports import Batch, Item, Note
+from holdfast.model.reports import Skipped, Turn
 from holdfast.model.times import format_when
 from holdfast.ports.importer import Importer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import zipfile
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
@@ -217,3 +218,11 @@ def test_links_in_a_circle_are_reported_and_lines_are_still_taken_in_order(tmp_p
     whole = read_whole("claude-code", path)
     assert whole.texts == ["a", "b", "c"]
     assert "go round in a circle" in whole.reasons
+
+
+@pytest.mark.parametrize(("name", "folder"), [("claude-code", "claude_code"), ("codex", "codex")])
+def test_an_empty_file_among_others_does_not_hide_what_a_folder_is(tmp_path: Path, name: str, folder: str):
+    copy = tmp_path / folder
+    shutil.copytree(GOLDEN / folder, copy)
+    (copy / "rollout-0.jsonl").touch()
+    assert find_importer(copy).name == name

@@ -93,7 +93,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="folder exists"):
+    with pytest.raises(StoreError, match="there is no folder"):
         store_at(tmp_path / "missing" / "memory.db")
     assert list(tmp_path.iterdir()) == []
 

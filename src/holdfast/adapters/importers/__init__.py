@@ -27,6 +27,8 @@ IMPORTERS: tuple[Importer, ...] = (
     ChatGPT(), Claude(), ClaudeCode(), Codex(), Letta(), Mem0(), McpMemory(), JsonlChats(), Markdown(),
 )  # fmt: skip
 """Every importer, in the order in which they are asked."""
+OWN = ("conversation", "records")
+"""Holdfast's own formats, which are not read here; named so that a list of formats is whole."""
 
 __all__ = ["IMPORTERS", "find_importer"]
 
@@ -41,12 +43,12 @@ def find_importer(path: Path, format: str = "auto") -> Importer:  # noqa: A002 t
         InvalidField: there is no such file, or it cannot be read.
         UnknownFormat: there is no format of that name, or the file is in none of them; says what it is.
     """
-    known = ", ".join(importer.name for importer in IMPORTERS)
+    known = ", ".join((*OWN, *(importer.name for importer in IMPORTERS)))
     if format != "auto":
         for importer in IMPORTERS:
             if importer.name == format:
                 return importer
-        near = difflib.get_close_matches(str(format)[:100], [importer.name for importer in IMPORTERS], n=1)
+        near = difflib.get_close_matches(str(format)[:100], [*OWN, *(importer.name for importer in IMPORTERS)], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ";"
         raise UnknownFormat(f"There is no format {format!r:.60}{hint} expected auto or one of: {known}.")
     if not path.exists():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.adapters.importers.fields import identity, key_of, label, mapping
-from holdfast.adapters.importers.files import files_below, head_of
+from holdfast.adapters.importers.files import files_below, head_inside
 from holdfast.adapters.importers.gathering import Gathering, line_values
 from holdfast.adapters.importers.links import circle_in
 from holdfast.adapters.importers.recent import Recent
@@ -43,7 +43,7 @@ class ClaudeCode:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         if path.is_dir():
-            return any(self.recognises(file, head_of(file)) for file in _first(_transcripts(path), 3))
+            return any(self.recognises(file, head_inside(file)) for file in _first(_transcripts(path), 3))
         return any(_is_record(shape) for shape in shapes(head))
 
     def read(self, path: Path, *, zone: tzinfo) -> Iterator[Batch]:
@@ -89,7 +89,7 @@ class _Transcript:
         if made:
             made = dated(made, self._last_ms)
             self._last_ms = made[-1].when_ms
-            self._gathering.take(made[0].session or "", made)
+            self._gathering.take(made[0].session or "", made, is_log=True)
 
     def end(self) -> None:
         circle = circle_in(self._parents)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.adapters.importers.fields import ROLES, identity, key_of, label, listing, mapping, text_in, word
-from holdfast.adapters.importers.files import files_below, head_of
+from holdfast.adapters.importers.files import files_below, head_inside
 from holdfast.adapters.importers.gathering import Gathering, line_values
 from holdfast.adapters.importers.recent import Recent
 from holdfast.adapters.importers.shapes import Shape, shapes
@@ -46,7 +46,7 @@ class Codex:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         if path.is_dir():
-            return any(self.recognises(file, head_of(file)) for file in list(_rollouts(path))[:1])
+            return any(self.recognises(file, head_inside(file)) for file in list(_rollouts(path))[:3])
         found = shapes(head)
         return any(_is_line(shape) for shape in found) or _is_old(found)
 
@@ -123,7 +123,7 @@ class _Rollout:
         if made:
             made = dated(made, self._last_ms)
             self._last_ms = made[-1].when_ms
-            self._gathering.take(f"codex/{self._session}", made)
+            self._gathering.take(f"codex/{self._session}", made, is_log=True)
 
     def _wait(self, event: Mapping[str, Any], number: int, when: int | None) -> None:
         if self._has_messages:

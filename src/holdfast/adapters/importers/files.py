@@ -127,6 +127,14 @@ def head_of(path: Path) -> bytes:
     return raw[mark:].decode(encoding, "ignore").encode("utf-8", "ignore")
 
 
+def head_inside(path: Path) -> bytes:
+    """As `head_of`, for one file of many: empty where it cannot be read or holds no text."""
+    try:
+        return head_of(path)
+    except (InvalidField, UnknownFormat):
+        return b""
+
+
 def refuse_binary(path: Path, raw: bytes) -> None:
     """Say plainly what a file is that is certainly not text to import.
 
@@ -153,8 +161,13 @@ def size_of(path: Path) -> int:
         return 0
 
 
-def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
+def files_below(
+    folder: Path, wanted: Callable[[str], bool], unread: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
     """The files in a folder whose name is wanted, sorted; hidden ones and links are not followed.
+
+    Args:
+        unread: Told the folders inside that cannot be looked into, or are too deep.
 
     Raises:
         InvalidField: the folder itself cannot be read.
@@ -168,6 +181,8 @@ def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
         except OSError as error:
             if depth == 0:
                 raise _unreadable(here, error) from None
+            if unread:
+                unread(here)
             continue
         folders = list[tuple[Path, int]]()
         for entry in found:
@@ -176,6 +191,8 @@ def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
             if entry.is_dir(follow_symlinks=False):
                 if depth < DEEPEST:
                     folders.append((Path(entry.path), depth + 1))
+                elif unread:
+                    unread(Path(entry.path))
             elif wanted(entry.name) and entry.is_file(follow_symlinks=False):
                 yield Path(entry.path)
         pending += reversed(folders)

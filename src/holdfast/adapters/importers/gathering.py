@@ -13,7 +13,8 @@ from holdfast.adapters.importers.fields import parsed
 from holdfast.adapters.importers.files import Utf8Chunks, opened, refuse_binary, size_of
 from holdfast.adapters.importers.lines import Lines
 from holdfast.errors import HoldfastError, InvalidField, UnknownFormat
-from holdfast.model.imports import Batch, Inventory, Item, Skipped
+from holdfast.model.imports import Batch, Inventory, Item
+from holdfast.model.reports import Skipped
 
 ITEMS_PER_BATCH = 500
 CHARS_PER_BATCH = 4_000_000
@@ -37,6 +38,7 @@ class Gathering:
         self._unnamed = 0
         self._left_out = Counter[str]()
         self._documents = set[str]()
+        self._logs = set[str]()
         self._present = dict[str, frozenset[str]]()
 
     @property
@@ -44,11 +46,17 @@ class Gathering:
         """Whether it is time for a batch."""
         return len(self._items) >= ITEMS_PER_BATCH or self._chars >= CHARS_PER_BATCH
 
-    def take(self, document: str, items: Iterable[Item]) -> None:
-        """Add items of a document."""
+    def take(self, document: str, items: Iterable[Item], *, is_log: bool = False) -> None:
+        """Add items of a document.
+
+        Args:
+            is_log: It only grows, and each of its lines is whole.
+        """
         for item in items:
             self._items.append(item)
             self._chars += len(item.text)
+            if is_log and item.source:
+                self._logs.add(item.source)
         self._documents.add(document)
 
     def follow(self, document: str, keys: Iterable[str]) -> None:
@@ -103,12 +111,14 @@ class Gathering:
             done_bytes=min(done, self.total_bytes),
             total_bytes=self.total_bytes,
             document=next(iter(self._documents)) if len(self._documents) == 1 else None,
+            logs=frozenset(self._logs),
             present=dict(self._present),
             inventory=inventory,
         )
         self._items.clear()
         self._skipped.clear()
         self._documents.clear()
+        self._logs.clear()
         self._present.clear()
         self._chars = 0
         return made
@@ -116,7 +126,7 @@ class Gathering:
     def end_file(self, path: Path) -> None:
         """Say what was left out of a file on purpose."""
         for what, count in sorted(self._left_out.items()):
-            self._skipped.append(Skipped(path.name, f"{count:,} left out: {what}"))
+            self._skipped.append(Skipped(path.name, f"{count:,} left out: {what}", intended=True))
         self._left_out.clear()
 
     def end(self, inventory: Inventory | None = None) -> Batch:

@@ -122,7 +122,7 @@ class _Chats:
             if len(self._last) > 10_000:
                 self._last.clear()
             self._last[session] = made[-1].when_ms
-        self._gathering.take(session, made)
+        self._gathering.take(session, made, is_log=True)
 
     def _take_conversation(self, value: Mapping[str, Any], rows: list[Any], place: str) -> None:
         messages = list[_Message]()

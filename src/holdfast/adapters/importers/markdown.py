@@ -58,9 +58,14 @@ class Markdown:
 
     def read(self, path: Path, *, zone: tzinfo) -> Iterator[Batch]:
         folder = path if path.is_dir() else path.parent
-        files = list(files_below(path, lambda name: True)) if path.is_dir() else [path]
+        unread = list[Path]()
+        files = list(files_below(path, lambda name: True, unread.append)) if path.is_dir() else [path]
         notes = [file for file in files if _is_note(file.name)] if path.is_dir() else files
         gathering = Gathering(notes)
+        for inside in unread:
+            gathering.skip(
+                str(inside.relative_to(folder)), "this folder cannot be read; nothing counts as removed this time"
+            )
         for file in files:
             if not _is_note(file.name) and path.is_dir():
                 gathering.leave_out(f"files of type {file.suffix.lower() or 'unknown'}: only Markdown is read")
@@ -75,7 +80,8 @@ class Markdown:
             if gathering.full:
                 yield gathering.batch()
         gathering.end_file(path)
-        yield gathering.end(Inventory(f"{root}/", frozenset(documents)) if path.is_dir() else None)
+        is_whole = path.is_dir() and not unread
+        yield gathering.end(Inventory(f"{root}/", frozenset(documents)) if is_whole else None)
 
 
 class _Section(NamedTuple):

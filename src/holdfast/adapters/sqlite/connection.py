@@ -70,6 +70,11 @@ def translated(path: str) -> Generator[None]:
             f"Reading or writing {path} failed ({error}). Nothing of this change was written; "
             "what was acknowledged before is kept."
         ) from error
+    except apsw.Error as error:
+        raise StoreError(
+            f"SQLite cannot do what was asked of {path} ({type(error).__name__}: {error}). Nothing of this change "
+            "was written. Run `holdfast check` on it."
+        ) from error
 
 
 def inspect_header(path: Path) -> bool:
@@ -129,6 +134,8 @@ def make_private(path: Path) -> None:
     """Make an empty file that its owner alone may read, where there is none; SQLite's own files take after it."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileNotFoundError:
+        raise StoreError(f"{path} cannot be made: there is no folder {path.parent}. Make it first.") from None
     except OSError:
         # It is there already, or cannot be made: SQLite says which.
         return

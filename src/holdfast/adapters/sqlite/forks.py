@@ -8,6 +8,7 @@ delete the log that the child writes to, and with it what the child had acknowle
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 
 from holdfast.errors import StoreError
@@ -46,6 +47,8 @@ class Home:
         self._process = os.getpid()
         if file := file_at(path):
             _open[id(self)] = file, self._process
+            # A store that is dropped without being closed has left all the same.
+            weakref.finalize(self, _open.pop, id(self), None)
 
     @property
     def is_here(self) -> bool:

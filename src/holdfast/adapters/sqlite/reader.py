@@ -15,6 +15,7 @@ from holdfast.adapters.sqlite.rows import (
     FORGOTTEN,
     HOLDING_SQL,
     LIVE,
+    QUARANTINED,
     SUPERSEDED,
     chunks,
     event_of,
@@ -38,6 +39,8 @@ _COLUMN = {
     "source": "m.source",
     "origin": "m.origin",
 }
+_LISTED = ("tag", "mark")
+"""Fields with several values each: the table and its column have their name."""
 _COLUMNS_SQL = (
     "SELECT m.n, m.session, m.said_ms, m.author, m.role, m.kind, m.said_ms, m.terms FROM memory m WHERE m.state = 1 "
 )
@@ -46,6 +49,8 @@ SELECT m.id, m.state, m.version, p.hlc, pn.id, p.node_seq, p.commitment, c.hlc, 
        t.hlc, tn.id, t.node_seq, m.receipt, m.kind, m.role, m.origin, m.said_ms, m.session, m.author, m.category,
        m.subject, m.source, m.terms,
        (SELECT group_concat(tag, char(31)) FROM (SELECT tag FROM tag g WHERE g.n = m.n ORDER BY tag)),
+       (SELECT group_concat(mark) FROM (SELECT mark FROM mark k WHERE k.n = m.n ORDER BY mark)),
+       (SELECT at_ms FROM expiry x WHERE x.n = m.n),
        (SELECT group_concat(hex(source)) FROM (SELECT source FROM derivation d WHERE d.n = m.n ORDER BY source))
 FROM memory m
 LEFT JOIN event p ON p.seq = m.seq LEFT JOIN node pn ON pn.ref = p.node
@@ -92,7 +97,7 @@ class SqliteReader:
         found: dict[int, tuple[Holding, Event]] = {}
         for some in chunks(ns):
             for row in self.rows(CURRENT_SQL + f"WHERE m.seq > 0 AND m.n IN ({marks(len(some))})", some):
-                found[row[0]] = holding_of(row[:7]), event_of(row[7:], self._identity.space)
+                found[row[0]] = holding_of(row[:8]), event_of(row[8:], self._identity.space)
         return found
 
     def bar(self, digest: bytes) -> BarReason | None:
@@ -122,6 +127,15 @@ class SqliteReader:
         )
         return [holding_of(row) for row in rows]
 
+    def orphans(self) -> Sequence[Holding]:
+        rows = self.rows(
+            HOLDING_SQL
+            + "WHERE m.state <> ?1 AND m.n IN (SELECT d.n FROM derivation d JOIN memory s ON s.id = d.source "
+            "WHERE s.state = ?1) ORDER BY m.n",
+            (FORGOTTEN,),
+        )
+        return [holding_of(row) for row in rows]
+
     def erasable(self, records: Sequence[Id]) -> tuple[int, int]:
         payloads = vectors = 0
         for some in chunks(records):
@@ -138,10 +152,15 @@ class SqliteReader:
         row = self._one("SELECT fingerprint, dimensions FROM model")
         return SetModel(*row) if row else None
 
-    def count(self, where: Mapping[str, Sequence[str | int]] | None = None) -> int:
-        sql, values = _where(where or {}, None, None)
+    def count(self, where: Mapping[str, Sequence[str | int]] | None = None, *, quarantined: bool = False) -> int:
+        sql, values = _where(where or {}, None, None, quarantined=quarantined)
         row = self._one("SELECT count(*) FROM memory m " + sql, values)
         return row[0] if row else 0
+
+    def sourced(self, prefix: str) -> list[tuple[Id, str]]:
+        sql = "SELECT id, source FROM memory WHERE state IN (?, ?) AND kind = 2 AND substr(source, 1, ?) = ? ORDER BY n"
+        values = (LIVE, QUARANTINED, len(prefix), prefix)
+        return [(Id(record), source) for record, source in self.rows(sql, values)]
 
     def names(self) -> list[str]:
         return [row[0] for row in self.rows("SELECT author FROM memory UNION SELECT subject FROM memory") if row[0]]
@@ -156,16 +175,20 @@ class SqliteReader:
         until_ms: int | None,
         *,
         superseded: bool = False,
+        quarantined: bool = False,
     ) -> list[int]:
-        sql, values = _where(where, since_ms, until_ms, superseded=superseded)
+        sql, values = _where(where, since_ms, until_ms, superseded=superseded, quarantined=quarantined)
         return [row[0] for row in self.rows("SELECT m.n FROM memory m " + sql + " ORDER BY m.n", values)]
 
+    def expired(self, now_ms: int) -> list[int]:
+        return [row[0] for row in self.rows("SELECT n FROM expiry WHERE at_ms <= ? ORDER BY n", (now_ms,))]
+
     def session(self, session: str) -> list[int]:
-        sql = "SELECT n FROM memory WHERE session = ? AND state IN (1, 2) ORDER BY said_ms, n"
+        sql = "SELECT n FROM memory WHERE session = ? AND state IN (1, 2, 4) ORDER BY said_ms, n"
         return [row[0] for row in self.rows(sql, (session,))]
 
     def held(self, after_n: int, limit: int) -> list[int]:
-        sql = "SELECT n FROM memory WHERE n > ? AND state IN (1, 2) ORDER BY n LIMIT ?"
+        sql = "SELECT n FROM memory WHERE n > ? AND state IN (1, 2, 4) ORDER BY n LIMIT ?"
         return [row[0] for row in self.rows(sql, (after_n, limit))]
 
     def tally(self) -> Tally:
@@ -183,6 +206,7 @@ class SqliteReader:
             live=states.get(LIVE, 0),
             superseded=states.get(SUPERSEDED, 0),
             forgotten=states.get(FORGOTTEN, 0),
+            quarantined=states.get(QUARANTINED, 0),
             by_kind=by("kind"),
             by_category=by("category"),
             by_author=by("author"),
@@ -273,14 +297,22 @@ class SqliteReader:
 
 
 def _where(
-    where: Mapping[str, Sequence[str | int]], since_ms: int | None, until_ms: int | None, *, superseded: bool = False
+    where: Mapping[str, Sequence[str | int]],
+    since_ms: int | None,
+    until_ms: int | None,
+    *,
+    superseded: bool = False,
+    quarantined: bool = False,
 ) -> tuple[str, list[str | int]]:
-    parts, values = ["m.state IN (1, 2)" if superseded else "m.state = 1"], list[str | int]()
+    states = [LIVE, *([SUPERSEDED] if superseded else ()), *([QUARANTINED] if quarantined else ())]
+    held = f"IN ({', '.join(map(str, states))})" if len(states) > 1 else f"= {LIVE}"
+    parts, values = [f"m.state {held}"], list[str | int]()
     for name, wanted in where.items():
-        if name != "tag" and name not in _COLUMN:
+        if name not in _LISTED and name not in _COLUMN:
             raise InvalidFilter(f"{name!r:.80} is not a field memories can be selected by.")
         within = f"IN ({marks(len(wanted))})"
-        parts.append(f"m.n IN (SELECT n FROM tag WHERE tag {within})" if name == "tag" else f"{_COLUMN[name]} {within}")
+        listed = f"m.n IN (SELECT n FROM {name} WHERE {name} {within})"
+        parts.append(listed if name in _LISTED else f"{_COLUMN[name]} {within}")
         values.extend(wanted)
     for bound, sign in ((since_ms, ">="), (until_ms, "<")):
         if bound is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from holdfast.adapters.sqlite.connection import connect, opening, refuse_newer, schema_version, translated
 from holdfast.adapters.sqlite.database import Database
 from holdfast.adapters.sqlite.forks import Home, refuse_inherited
+from holdfast.adapters.sqlite.turn import Turnstile
 from holdfast.errors import Closed, Damaged, NotASpace
 from holdfast.model.access import OWNER, AuditEntry, Grant, HeldSpace, Quota, Right, Standing
 from holdfast.model.house import DropReceipt
@@ -171,14 +172,19 @@ class SqliteRegistry:
         refuse_inherited(path)
         self._closed = False
         self._view_lock, self._change_lock = threading.Lock(), threading.RLock()
-        with translated(path), opening(path):
-            self._writer = connect(path, writable=True)
-            try:
-                _migrate(self._writer, path)
-                self._reader = connect(path, writable=True)
-            except BaseException:
-                self._writer.close()
-                raise
+        turnstile = Turnstile(path)
+        try:
+            # One at a time: SQLite does not wait where two processes turn a new file to WAL at once.
+            with turnstile.turn(), translated(path), opening(path):
+                self._writer = connect(path, writable=True)
+                try:
+                    _migrate(self._writer, path)
+                    self._reader = connect(path, writable=True)
+                except BaseException:
+                    self._writer.close()
+                    raise
+        finally:
+            turnstile.close()
         self._home = Home(path)
 
     @contextmanager

@@ -14,10 +14,10 @@ from holdfast.model.events import Event, EventType, Header
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id
 
-LIVE, SUPERSEDED, FORGOTTEN, UNKNOWN = 1, 2, 3, 0
-"""States of a memory row. UNKNOWN: something about it arrived before it did."""
+LIVE, SUPERSEDED, FORGOTTEN, QUARANTINED, UNKNOWN = 1, 2, 3, 4, 0
+"""States of a memory row. UNKNOWN: something about it arrived before it did. QUARANTINED: kept apart."""
 
-_HOLDING = "m.n, m.id, m.version, m.seq, m.closed_by, c.hlc, m.receipt"
+_HOLDING = "m.n, m.id, m.version, m.seq, m.closed_by, c.hlc, m.receipt, m.state"
 _EVENT = (
     "e.seq, o.id, e.node_seq, e.hlc, e.type, e.record, e.version, e.other, e.commitment, e.chain, e.salt, e.payload"
 )
@@ -42,8 +42,9 @@ def event_of(row: Sequence[Any], space: Id) -> Event:
 
 def holding_of(row: Sequence[Any]) -> Holding:
     """A holding from a row of `HOLDING_SQL`."""
-    n, record, version, seq, closed_by, closed_hlc, receipt = row
-    return Holding(n, Id(record), version, seq, closed_by, closed_hlc and closed_hlc >> 16, receipt)
+    n, record, version, seq, closed_by, closed_hlc, receipt, state = row
+    closed_ms = closed_hlc and closed_hlc >> 16
+    return Holding(n, Id(record), version, seq, closed_by, closed_ms, receipt, state == QUARANTINED)
 
 
 def chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -72,21 +72,19 @@ class SqliteStore:
         self._idle: list[Database] = []
         self._idle_lock = threading.Lock()
         self._shared = threading.RLock() if in_memory else None
-        with translated(path), opening(path):
-            self._connection = connect(path, writable=not read_only)
-            try:
-                if read_only:
-                    if not is_space(self._connection, path):
-                        raise NotASpace(f"{path} is an empty database; a space was begun there and never made.")
-                    refuse_newer(path, schema_version(self._connection), migrations()[-1][0])
-                else:
-                    with self._turnstile.turn():
-                        migrate(self._connection, path, fresh, chain)
-                self.identity = self._read_identity(path)
-            except BaseException:
-                self._connection.close()
-                self._turnstile.close()
-                raise
+        try:
+            # In turn from the first statement on: SQLite does not wait for another process that enters WAL mode.
+            with translated(path), opening(path), self._turnstile.turn():
+                self._connection = connect(path, writable=not read_only)
+                try:
+                    self._prepare(fresh, chain)
+                    self.identity = self._read_identity(path)
+                except BaseException:
+                    self._connection.close()
+                    raise
+        except BaseException:
+            self._turnstile.close()
+            raise
         self._home = Home(path)
         self._writes = ExitStack()
         self._group = GroupCommit(
@@ -97,6 +95,14 @@ class SqliteStore:
             release=lambda: self._plain("RELEASE caller"),
             undo=lambda: self._plain("ROLLBACK TO caller"),
         )
+
+    def _prepare(self, fresh: Identity, chain: bytes) -> None:
+        if not self.read_only:
+            migrate(self._connection, self.path, fresh, chain)
+            return
+        if not is_space(self._connection, self.path):
+            raise NotASpace(f"{self.path} is an empty database; a space was begun there and never made.")
+        refuse_newer(self.path, schema_version(self._connection), migrations()[-1][0])
 
     # Writing
 
@@ -167,7 +173,7 @@ class SqliteStore:
                 self._plain("INSERT OR REPLACE INTO meta VALUES ('index', ?)", (index_version.encode(),))
             reader = SqliteReader(self._connection, self.identity)
             writer = SqliteWriter(self._connection, keep_vectors=True)
-            for table in ("memory", "tag", "derivation", "bar", "model", "backlog"):
+            for table in ("memory", "tag", "mark", "expiry", "derivation", "bar", "model", "backlog"):
                 self._plain(f"DELETE FROM {table}")
             for event, changes in replay(self._journal(reader)):
                 row = self._connection.execute("SELECT n FROM event WHERE seq = ?", (event.seq,)).fetchone()
@@ -175,7 +181,7 @@ class SqliteStore:
                 writer.execute(event, event.seq, n, is_new=False, changes=changes)
                 if n:
                     writer.hold_place(n, event.header.record)
-            self._plain("DELETE FROM vector WHERE n NOT IN (SELECT n FROM memory WHERE state IN (1, 2))")
+            self._plain("DELETE FROM vector WHERE n NOT IN (SELECT n FROM memory WHERE state IN (1, 2, 4))")
             writer.drop_stale_vectors()
             self._plain("DELETE FROM backlog WHERE n IN (SELECT n FROM vector)")
             return reader.digest()
@@ -193,8 +199,11 @@ class SqliteStore:
 
         Returns False while another reader still needs the log.
         """
-        self._check_open()
+        if self.read_only:
+            # Only a writer can empty it; what is in it may be anything.
+            return not any(file.exists() and file.stat().st_size for file in self.files()[1:2])
         with translated(self.path), self._shared or _no_lock(), self._group.idle():
+            self._check_open()
             # Writers wait meanwhile, so a reader that stays is not waited for long: the answer is "not yet".
             self._connection.set_busy_timeout(TRUNCATE_BUSY_MS)
             try:
@@ -288,7 +297,7 @@ class SqliteStore:
                 f"memory {n} is live but its event {seq} is missing or erased"
                 for n, seq in reader.rows(
                     "SELECT m.n, m.seq FROM memory m LEFT JOIN event e ON e.seq = m.seq "
-                    "WHERE m.state IN (1, 2) AND e.payload IS NULL LIMIT 100"
+                    "WHERE m.state IN (1, 2, 4) AND e.payload IS NULL LIMIT 100"
                 )
             ]
             found += [
@@ -296,6 +305,13 @@ class SqliteStore:
                 for n, seq in reader.rows(
                     "SELECT m.n, e.seq FROM memory m JOIN event e ON e.n = m.n "
                     "WHERE m.state = 3 AND e.type IN (1, 2) AND e.payload IS NOT NULL LIMIT 100"
+                )
+            ]
+            found += [
+                f"event {seq} has lost its payload, though nothing was forgotten that it is about"
+                for (seq,) in reader.rows(
+                    "SELECT e.seq FROM event e LEFT JOIN memory m ON m.n = e.n WHERE e.payload IS NULL "
+                    "AND (e.type NOT IN (1, 2) OR m.state IS NOT 3) LIMIT 100"
                 )
             ]
             found += [
@@ -327,8 +343,8 @@ class SqliteStore:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
-        # No write is under way once the group's lock is ours.
-        with self._group.idle():
+        # No write and, in memory, no reading is under way once these locks are ours.
+        with self._shared or _no_lock(), self._group.idle():
             self._connection.close()
         self._turnstile.close()
         self._home.leave()

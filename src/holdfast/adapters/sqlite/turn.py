@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from holdfast.errors import StoreError, StoreFull, StoreReadOnly
+from holdfast.errors import StoreBusy, StoreError, StoreFull, StoreReadOnly
 
 try:
     import fcntl
 except ImportError:  # pragma: no cover - not on this platform; SQLite's own lock still serialises writers
     fcntl = None
+
+
+WAIT_S = 30.0
+"""How long a writer waits for its turn."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0002, 0.002
 
 
 class Turnstile:
@@ -34,9 +40,10 @@ class Turnstile:
             yield
             return
         queue, turn = self._open(self._path)
-        fcntl.flock(queue, fcntl.LOCK_EX)
+        deadline = time.monotonic() + WAIT_S
+        _lock(queue, deadline, self._path)
         try:
-            fcntl.flock(turn, fcntl.LOCK_EX)
+            _lock(turn, deadline, self._path)
         finally:
             fcntl.flock(queue, fcntl.LOCK_UN)
         try:
@@ -55,6 +62,25 @@ class Turnstile:
         if self._files is None:
             self._files = _open_lock(f"{path}-lock"), _open_lock(f"{path}-turn")
         return self._files
+
+
+def _lock(descriptor: int, deadline: float, path: str) -> None:
+    """Take a lock, asking again and again: a wait without end would hang on a process that was stopped."""
+    assert fcntl is not None
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise StoreBusy(
+                    f"Another process has kept the turn to write {path} for {WAIT_S:.0f} s. Nothing was written; "
+                    "try again, or see whether that process was stopped."
+                ) from None
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        else:
+            return
 
 
 def _open_lock(path: str) -> int:

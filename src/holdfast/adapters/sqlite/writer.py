@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from holdfast.adapters.sqlite.database import Database
-from holdfast.adapters.sqlite.rows import FORGOTTEN, LIVE, SUPERSEDED, UNKNOWN, entry_check
+from holdfast.adapters.sqlite.rows import FORGOTTEN, LIVE, QUARANTINED, SUPERSEDED, UNKNOWN, entry_check
 from holdfast.model.events import Bar, Change, Close, Entomb, Event, Put, Sealed, SetModel
 from holdfast.model.ids import Id, parse_id
 
@@ -101,7 +101,7 @@ class SqliteWriter:
         held = None if is_new else self._run("SELECT state, seq, close_seq FROM memory WHERE n = ?", (n,)).fetchone()
         if held and (held[0] == FORGOTTEN or (held[1] and not self._outranks(event, held[1]))):
             return
-        state = SUPERSEDED if held and held[2] else LIVE
+        state = SUPERSEDED if held and held[2] else QUARANTINED if content.quarantined else LIVE
         row = (
             state, put.version, seq, content.kind, content.role, content.origin, content.valid_from, content.session,
             content.author, content.category, content.subject, content.source, put.terms,
@@ -109,14 +109,20 @@ class SqliteWriter:
         if held:
             self._run(_UPDATE, (*row, n))
             if held[1]:
-                self._run("DELETE FROM tag WHERE n = ?", (n,))
-                self._run("DELETE FROM derivation WHERE n = ?", (n,))
+                for table in ("tag", "mark", "expiry", "derivation"):
+                    self._run(f"DELETE FROM {table} WHERE n = ?", (n,))
         else:
             self._run(_INSERT, (n, event.header.record, *row))
         for tag in content.tags:
             self._run("INSERT OR IGNORE INTO tag VALUES (?, ?)", (n, tag))
+        for mark in content.marks:
+            self._run("INSERT OR IGNORE INTO mark VALUES (?, ?)", (n, mark))
+        if content.expires_at is not None:
+            self._run("INSERT INTO expiry VALUES (?, ?)", (content.expires_at, n))
         for source in content.sources:
             self._run("INSERT OR IGNORE INTO derivation VALUES (?, ?)", (parse_id(source), n))
+        if held and state == QUARANTINED:
+            self._run("DELETE FROM backlog WHERE n = ?", (n,))
         entry = entry_check(content.author, content.text, content.caption)
         if self._keep_vectors:
             self._entries[n] = entry
@@ -150,7 +156,7 @@ class SqliteWriter:
             return
         self._run(_ERASED, (n,))
         self._run("UPDATE memory SET (tomb_seq, receipt) = (?, ?) WHERE n = ?", (seq, change.receipt, n))
-        for table in ("tag", "derivation", "backlog", "vector"):
+        for table in ("tag", "mark", "expiry", "derivation", "backlog", "vector"):
             self._run(f"DELETE FROM {table} WHERE n = ?", (n,))
         # The types are REMEMBERED and REVISED: only those hold what someone said.
         self._run("UPDATE event SET (salt, payload) = (NULL, NULL) WHERE n = ? AND type IN (1, 2)", (n,))

@@ -20,7 +20,8 @@ LABELS: Mapping[Sensitive, str] = MappingProxyType({one: f"[{one}]" for one in S
 """What stands in place of what was redacted."""
 _ORDER = {one: number for number, one in enumerate(Sensitive)}
 _ROUNDS = 8
-_WEIGHT = {Action.STORE: 0, Action.MARK: 1, Action.QUARANTINE: 2, Action.REDACT: 3, Action.REFUSE: 4}
+WEIGHT = {Action.STORE: 0, Action.MARK: 1, Action.QUARANTINE: 2, Action.REDACT: 3, Action.REFUSE: 4}
+"""How strict each action is."""
 _DONE = {
     Action.REFUSE: "Refused because of",
     Action.REDACT: "Redacted",
@@ -92,7 +93,7 @@ def resolve(findings: Iterable[Finding], policy: Policy) -> list[Finding]:
     ranked = sorted(
         findings,
         key=lambda one: (
-            -_WEIGHT[policy.action(one.detector)],
+            -WEIGHT[policy.action(one.detector)],
             _ORDER[one.detector],
             one.start - one.end,
             -one.score,
@@ -199,7 +200,7 @@ def _reasons(findings: Sequence[Finding], policy: Policy) -> tuple[str, ...]:
     by_class: dict[Sensitive, list[Finding]] = {}
     for one in findings:
         by_class.setdefault(one.detector, []).append(one)
-    ranked = sorted(by_class, key=lambda one: (-_WEIGHT[policy.action(one)], _ORDER[one]))
+    ranked = sorted(by_class, key=lambda one: (-WEIGHT[policy.action(one)], _ORDER[one]))
     return tuple(
         f"{_DONE[policy.action(one)]} {one} content: {_what(by_class[one])}."
         for one in ranked

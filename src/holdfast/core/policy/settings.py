@@ -13,10 +13,12 @@ otherwise = "always"       # all other categories, and what has none
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from holdfast.core.policy.judge import WEIGHT
 from holdfast.errors import InvalidField
 from holdfast.model.policy import ALWAYS, MOST_TTL_MS, NEVER, Action, Keep, Policy, Retention, Sensitive
 from holdfast.model.records import CATEGORIES
@@ -85,6 +87,25 @@ def _said(retention: Retention) -> str:
     unit = next(unit for unit in reversed(_UNITS) if retention.ttl_ms % _UNITS[unit] == 0 or unit == "minute")
     count = max(1, retention.ttl_ms // _UNITS[unit])
     return f"{count} {unit}{'s' if count > 1 else ''}"
+
+
+def stricter(one: Policy, other: Policy) -> Policy:
+    """The policy that lets through only what both let through."""
+    actions = {each: max(one.action(each), other.action(each), key=WEIGHT.__getitem__) for each in Sensitive}
+    named = {*one.retentions, *other.retentions}
+    retentions = {category: min(one.retention(category), other.retention(category), key=_length) for category in named}
+    return Policy(actions=actions, retentions=retentions, otherwise=min(one.otherwise, other.otherwise, key=_length))
+
+
+def _length(retention: Retention) -> float:
+    if retention.keep is Keep.NEVER:
+        return 0
+    return math.inf if retention.ttl_ms is None else retention.ttl_ms
+
+
+def span_text(ms: int) -> str:
+    """A span in words, to the minute: ``90 days``."""
+    return _said(Retention(Keep.FOR_A_WHILE, max(1, round(ms / 60_000)) * 60_000))
 
 
 def _table(value: object, name: str) -> None:

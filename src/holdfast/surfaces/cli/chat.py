@@ -12,6 +12,7 @@ from holdfast.surfaces.cli.options import (
     given_text,
     reading,
     settings_of,
+    show_admitted,
     show_json,
     space_options,
     write_new,
@@ -66,13 +67,7 @@ def chat_log_command(
     def add(memory: Memory) -> Record:
         return memory.session(name).add(speaker, words, author=author, when=when, key=key, tags=tags)
 
-    record = write_new(settings, add)
-    if as_json:
-        from holdfast.surfaces import wire
-
-        show_json(wire.record_to_wire(record))
-    else:
-        click.echo(record.id)
+    show_admitted(write_new(settings, add), as_json=as_json)
 
 
 def _show(settings: Settings, session: str | None, limit: int | None, *, as_json: bool) -> None:

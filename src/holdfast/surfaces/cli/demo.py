@@ -112,7 +112,7 @@ def _run(story: Story, path: Path, embedder: str | None, shower: Shower) -> Outc
     from holdfast.surfaces.cli.screen import progress
 
     shower.banner(story)
-    with progress("Importing") as bar:
+    with progress("Importing", in_bytes=True) as bar:
         death = import_and_die(path, story.path, embedder, bar)
     shower.death(story, death)
     with Memory.open(path, embedder=None, create=False) as memory:

@@ -33,6 +33,8 @@ COMMANDS = {
     "stats": "read",
     "check": "keep",
     "rebuild": "keep",
+    "audit": "admission",
+    "release": "admission",
     "doctor": "doctor",
     "completion": "keep",
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,64 +15,75 @@ from holdfast.surfaces.cli import failure
 from holdfast.surfaces.cli.options import end, reading, settings_of, show_json, space_options, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
+    from holdfast.config import Settings
     from holdfast.memory import Memory
-    from holdfast.model.reports import ImportReport
+    from holdfast.model.reports import ImportReport, Skipped
 
 SHOWN_LINES = 20
+FORMATS = (
+    "auto", "conversation", "records", "chatgpt", "claude", "claude-code", "codex", "letta", "mem0", "mcp-memory",
+    "jsonl", "markdown",
+)  # fmt: skip
+"""Named here, so that help and completion need not load the importers."""
 
 
-@click.command("import", short_help="Take in conversations or an export (JSON lines).")
-@click.argument("file", metavar="FILE")
+@click.command("import", short_help="Take in conversations, an export, or what another program keeps.")
+@click.argument("path", metavar="PATH")
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), default="auto", show_default=True, help="What PATH holds."
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing; show what would be added, skipped and removed.")
 @click.option("--skip-errors", is_flag=True, help="Go on after a line that cannot be taken, and report it.")
 @click.option("--zone", default="UTC", show_default=True, help="Offset for times that have none, such as +01:00.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["auto", "conversation", "records"]),
-    default="auto",
-    show_default=True,
-    help="What the lines are.",
-)
+@click.option("--yes", is_flag=True, help="Remove what is gone at its source, also more than 100 facts.")
 @click.option("--no-embed", is_flag=True, help="Leave the vectors to the next command that writes.")
 @space_options
 def import_command(
-    file: str,
+    path: str,
+    format_: str,
+    dry_run: bool,
     skip_errors: bool,
     zone: str,
-    format_: Literal["auto", "conversation", "records"],
+    yes: bool,
     no_embed: bool,
     db: str | None,
     embedder: str | None,
     as_: str | None,
     as_json: bool,
 ) -> None:
-    """Take in FILE: conversations or an export, one JSON object a line; - is standard input.
+    """Take in PATH, a file or a folder: conversations or an export, one JSON object a line, or what
+    another program keeps, such as ChatGPT or Obsidian. - is standard input, one JSON object a line.
 
-    Importing the same file again adds nothing twice.
+    Importing the same again adds nothing twice. Ends with 1 where something was skipped that should
+    not have been.
     """
     from holdfast.errors import EmbedderError
     from holdfast.surfaces import wire
     from holdfast.surfaces.cli.screen import progress
 
     settings = settings_of(db, embedder, as_)
-    source = _lines_of_input() if file == "-" else _readable(file)
-    with writing(settings, create=True, embed=not no_embed) as memory:
-        with progress("Importing") as bar:
-            report = memory.import_(source, format=format_, skip_errors=skip_errors, zone=zone, progress=bar)
-        if not no_embed:
+    source = _lines_of_input() if path == "-" else _readable(path, format_)
+    with _trying(settings) if dry_run else writing(settings, create=True, embed=not no_embed) as memory:
+        with progress("Importing", in_bytes=path != "-") as bar:
+            report = memory.import_(
+                source, format=format_, skip_errors=skip_errors, zone=zone, dry_run=dry_run, confirm_removal=yes,
+                progress=bar,
+            )  # fmt: skip
+        if not no_embed and not dry_run:
             try:
                 with progress("Embedding") as bar:
                     memory.settle(progress=bar)
             except EmbedderError as error:
                 failure.warn(f"imported, and found by their words; vectors follow later: {error}")
-        pending = memory.stats().pending
+        pending = 0 if dry_run else memory.stats().pending
     if as_json:
         show_json(wire.report_to_wire(report) | {"pending": pending})
     else:
         _show_report(report, pending)
-    if report.skipped:
+    if any(not skipped.intended for skipped in report.skipped):
         end(failure.PROBLEMS)
 
 
@@ -151,16 +163,29 @@ def _same_space(output: Path, db: Path) -> bool:
     return output.resolve() in files
 
 
-def _readable(file: str) -> str:
+def _readable(name: str, format_: str) -> str:
     """The path, if there is such a file: a space is not made for a name that was mistyped."""
     from holdfast.errors import InvalidInput
 
-    path = Path(file)
+    path = Path(name)
     if not path.exists():
-        raise InvalidInput(f"There is no file {file}. Nothing was written.")
+        raise InvalidInput(f"There is no file {name}. Nothing was written.")
     if path.is_dir():
-        raise InvalidInput(f"{file} is a folder; expected a file of JSON lines. Nothing was written.")
-    return file
+        if format_ in ("conversation", "records"):
+            raise InvalidInput(f"{name} is a folder; expected a file of JSON lines. Nothing was written.")
+        from holdfast.adapters.importers import find_importer
+
+        find_importer(path, format_)
+    return name
+
+
+def _trying(settings: Settings) -> AbstractContextManager[Memory]:
+    """The space, only to be read; an empty one where there is none yet."""
+    from holdfast.memory import Memory
+
+    if settings.db.exists():
+        return reading(replace(settings, embedder="none"))
+    return Memory.open(":memory:", embedder=None, as_=settings.principal)
 
 
 def _lines_of_input() -> Iterator[str]:
@@ -177,18 +202,36 @@ def _show_report(report: ImportReport, pending: int) -> None:
     from holdfast.surfaces.cli.screen import count_text, screen
 
     show = screen()
-    show.line((count_text(report.added, "memory", "memories"), "bold"), " added")
+    would = "would be " if report.dry_run else ""
+    show.line((count_text(report.added, "memory", "memories"), "bold"), f" {would}added")
+    gone = "would be removed: gone at the source" if report.dry_run else "removed: gone at the source"
     for count, what in (
         (report.unchanged, "there already"),
+        (report.removed, gone),
+        *((count, f"of those {verdict} by the policy") for verdict, count in report.verdicts.items()),
         (report.forgotten, "left out because they were forgotten here"),
         (len(report.questions), "questions read past; they are not stored"),
         (pending, "without a vector yet, found by their words"),
     ):
         if count:
             show.line(f"{count:,} {what}")
-    if report.skipped:
-        show.line((f"{count_text(len(report.skipped), 'line')} skipped:", "bold red"))
-        for skipped in report.skipped[:SHOWN_LINES]:
-            show.line(f"line {skipped.line}: {skipped.why}", indent=2)
-        if len(report.skipped) > SHOWN_LINES:
-            show.line(f"and {len(report.skipped) - SHOWN_LINES:,} more; --json lists all", indent=2)
+    intended = [skipped for skipped in report.skipped if skipped.intended]
+    if intended:
+        show.line("Never taken:")
+        _show_skipped(intended)
+    skipped = [skipped for skipped in report.skipped if not skipped.intended]
+    if skipped:
+        show.line((f"{count_text(len(skipped), 'place')} skipped:", "bold red"))
+        _show_skipped(skipped)
+    if report.dry_run:
+        show.line("Nothing was written.")
+
+
+def _show_skipped(some: Sequence[Skipped]) -> None:
+    from holdfast.surfaces.cli.screen import screen
+
+    show = screen()
+    for skipped in some[:SHOWN_LINES]:
+        show.line(f"{skipped.place}: {skipped.why}", indent=2)
+    if len(some) > SHOWN_LINES:
+        show.line(f"and {len(some) - SHOWN_LINES:,} more; --json lists all", indent=2)

@@ -15,6 +15,7 @@ from holdfast.surfaces.cli.failure import NoSpace, WrongUsage, warn
 if TYPE_CHECKING:
     from holdfast.config import Settings
     from holdfast.memory import Memory
+    from holdfast.model.records import Record
     from holdfast.surfaces.wire import Json
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -53,7 +54,7 @@ def where_option(command: Command) -> Command:
         metavar="FIELD=VALUE",
         multiple=True,
         help="Only memories whose field has this value; the same field again means either. Fields: author, role, "
-        "session, kind, category, subject, source, tag, origin.",
+        "session, kind, category, subject, source, tag, mark, origin.",
     )(command)
 
 
@@ -99,7 +100,14 @@ def reading(settings: Settings) -> Generator[Memory]:
 
     _must_exist(settings)
     embedder = embedder_argument(settings.embedder)
-    with Memory.open(settings.db, embedder=embedder, as_=settings.principal, read_only=True, create=False) as memory:
+    with Memory.open(
+        settings.db,
+        embedder=embedder,
+        as_=settings.principal,
+        read_only=True,
+        create=False,
+        policy=settings.policy,
+    ) as memory:
         yield memory
 
 
@@ -121,7 +129,9 @@ def writing(settings: Settings, *, create: bool = False, embed: bool = True) -> 
     else:
         _must_exist(settings)
     embedder = embedder_argument(settings.embedder) if embed else None
-    with Memory.open(settings.db, embedder=embedder, as_=settings.principal, create=create) as memory:
+    with Memory.open(
+        settings.db, embedder=embedder, as_=settings.principal, create=create, policy=settings.policy
+    ) as memory:
         yield memory
 
 
@@ -133,12 +143,26 @@ def write_new(settings: Settings, act: Callable[[Memory], T]) -> T:
     from holdfast.memory import Memory
 
     if not settings.db.exists():
-        with Memory.open(":memory:", embedder=None, as_=settings.principal) as trial:
+        with Memory.open(":memory:", embedder=None, as_=settings.principal, policy=settings.policy) as trial:
             act(trial)
     with writing(settings, create=True) as memory:
         result = act(memory)
         settle(memory)
     return result
+
+
+def show_admitted(record: Record, *, as_json: bool) -> None:
+    """A memory that was just written: its id, and what the policy made of it where that is not what was said."""
+    from holdfast.surfaces import wire
+
+    if as_json:
+        show_json(wire.admitted_to_wire(record))
+        return
+    click.echo(record.id)
+    if record.verdict and record.verdict.name != "STORED":
+        warn(" ".join((f"{record.verdict.name.lower()}.", *record.reasons)))
+    elif record.quarantined:
+        warn("quarantined, as what it was derived from is.")
 
 
 def settle(memory: Memory, timeout_s: float = SETTLE_S) -> None:

@@ -181,6 +181,8 @@ def _show_stats(show: Screen, stats: Stats) -> None:
     rows = [
         ("space", stats.space),
         ("memories", f"{stats.live:,} live, {stats.superseded:,} superseded, {stats.forgotten:,} forgotten"),
+        *([("kept apart", f"{stats.quarantined:,} in quarantine")] if stats.quarantined else []),
+        *([("due", f"{stats.expired:,} whose time is up; holdfast audit --apply")] if stats.expired else []),
         ("sessions", f"{stats.sessions:,}"),
         ("first", wire.when_to_wire(stats.oldest_ms) or "-"),
         ("last", wire.when_to_wire(stats.newest_ms) or "-"),

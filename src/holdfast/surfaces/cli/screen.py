@@ -175,18 +175,23 @@ def screen() -> Screen:
 
 
 @contextmanager
-def progress(label: str) -> Generator[Progress]:
-    """A bar on standard error where that is a terminal; elsewhere nothing is shown."""
+def progress(label: str, *, in_bytes: bool = False) -> Generator[Progress]:
+    """A bar on standard error where that is a terminal; elsewhere nothing is shown.
+
+    Args:
+        in_bytes: What is counted are bytes.
+    """
     if not _is_terminal(sys.stderr):
         yield lambda done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
     words = TextColumn("{task.description}", markup=False)
-    with Bar(words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True) as bar:
+    counted = DownloadColumn() if in_bytes else MofNCompleteColumn()
+    with Bar(words, BarColumn(), counted, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -11,6 +11,7 @@ from holdfast.surfaces.cli.options import (
     given_text,
     settings_of,
     settle,
+    show_admitted,
     show_json,
     space_options,
     write_new,
@@ -39,15 +40,10 @@ def add_command(
     text: str | None, db: str | None, embedder: str | None, as_: str | None, as_json: bool, **fields: Any
 ) -> None:
     """Remember a fact: TEXT, or standard input."""
-    from holdfast.surfaces import wire
-
     words = given_text(text)
     fields["object"] = fields.pop("object_")
     record = write_new(settings_of(db, embedder, as_), lambda memory: memory.remember(words, **fields))
-    if as_json:
-        show_json(wire.record_to_wire(record))
-    else:
-        click.echo(record.id)
+    show_admitted(record, as_json=as_json)
 
 
 @click.command("correct", short_help="Replace what a memory says by what is right.")

@@ -61,6 +61,21 @@ CREATE TABLE tag (
     PRIMARY KEY (n, tag)
 ) STRICT, WITHOUT ROWID;
 
+-- Classes of sensitive content that a policy found.
+CREATE TABLE mark (
+    n    INTEGER NOT NULL,
+    mark TEXT NOT NULL,
+    PRIMARY KEY (n, mark)
+) STRICT, WITHOUT ROWID;
+
+-- Memories that are kept for a while, and until when.
+CREATE TABLE expiry (
+    at_ms INTEGER NOT NULL,
+    n     INTEGER NOT NULL,
+    PRIMARY KEY (at_ms, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX expiry_n ON expiry (n);
+
 CREATE TABLE derivation (
     source BLOB NOT NULL,
     n      INTEGER NOT NULL,
