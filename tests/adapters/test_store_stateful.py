@@ -129,7 +129,7 @@ class SideBySide(RuleBasedStateMachine):
                 {"marks": ("medical",)},
                 {"expires_at": 900},
                 {"expires_at": None},
-            )  # fmt: skip
+            )
         ),
     )
     def revise(self, node, place, changes):
