@@ -191,8 +191,32 @@ def test_a_payload_that_went_without_a_forget_is_a_problem(path, which):
 def test_a_missing_table_is_told_in_our_words(path):
     Memory.open(path, embedder=None).close()
     tamper(path, "DROP TABLE bar")
-    with Memory.open(path, embedder=None) as memory, pytest.raises(StoreError, match="holdfast check"):
+    with Memory.open(path, embedder=None) as memory, pytest.raises(Damaged, match="no such table"):
         memory.remember("one")
+
+
+def test_an_altered_label_is_told_in_our_words_and_mended_by_a_rebuild(path):
+    with Memory.open(path, embedder=None) as memory:
+        memory.session("chat").add("user", "Hello.", author="Ada")
+        digest = memory.digest()
+    tamper(path, "UPDATE memory SET author = CAST(x'ff41' AS TEXT)")
+    with Memory.open(path, embedder=None) as memory:
+        with pytest.raises(Damaged, match="rebuild"):
+            memory.stats()
+        assert memory.rebuild() == digest
+        assert memory.stats().by_author == {"Ada": 1}
+
+
+def test_a_reason_is_given_only_where_it_sets_a_memory_apart():
+    with Memory.open(":memory:", embedder=None) as memory:
+        memory.remember("The boiler code is on the fridge.")
+        memory.session("s").add("user", "The boiler is loud.", author="Ada")
+        memory.session("s").add("user", "So it is.", author="Bo")
+        fact, *_ = [hit for hit in memory.recall("boiler code") if hit.record.session is None]
+        assert fact.reasons == ("same words",)
+        said = next(hit for hit in memory.recall("what did Ada say of the boiler?") if hit.record.author == "Ada")
+        assert "said by Ada, whom the question names" in said.reasons
+        assert not any("names" in reason for hit in memory.recall("boiler") for reason in hit.reasons)
 
 
 def test_closing_waits_for_a_recall_that_is_under_way():

@@ -75,7 +75,9 @@ class Ledger:
                 held = view.find(record)
                 return held is not None and held.receipt is not None
 
-            sealed = admit(given, self.store.identity.space, view.node_heads(), is_forgotten, self.secret, self.clock.now_ms())
+            sealed = admit(
+                given, self.store.identity.space, view.node_heads(), is_forgotten, self.secret, self.clock.now_ms()
+            )
             return Commit(sealed, len(sealed))
 
         return self.store.commit(commit)

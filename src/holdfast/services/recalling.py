@@ -19,6 +19,7 @@ from holdfast.core.secrets import subkey
 from holdfast.errors import InvalidTime
 from holdfast.model import limits
 from holdfast.model.recollection import Hit, Recollection
+from holdfast.model.records import Record, Role
 from holdfast.model.times import When, parse_when
 from holdfast.services.embedding import MODEL_FAILURES, Embedding
 from holdfast.services.ledger import Ledger
@@ -30,8 +31,7 @@ CATCH_UP_MOST = 64
 _REASONS = {
     "dense": "similar in meaning",
     "words": "same words",
-    "context": "its neighbours use the words",
-    "who": "by whom it is about",
+    "context": "the talk around it uses the words",
     "date": "from the time asked for",
     "time": "says a time",
 }
@@ -93,7 +93,7 @@ class Recalling:
             ranking, pending = self._rank(corpus, parsed, vector, asked)
         if pending and self._embedding.embedder is not None:
             trouble.append(f"{pending} of {len(corpus)} memories have no vector yet: these were found by words only")
-        hits = self._hits(ranking)
+        hits = self._hits(ranking, parsed)
         if asked.budget_tokens is not None:
             lines = [render.line(place, hit.record) for place, hit in enumerate(hits, 1)]
             room = asked.budget_tokens - estimate_tokens("\n".join((render.OPEN, render.NOTE, render.CLOSE)))
@@ -174,7 +174,7 @@ class Recalling:
         ranking = rank(corpus, parsed, usable, limit=asked.limit, allowed=allowed)
         return ranking, len(corpus.missing_vectors())
 
-    def _hits(self, ranking: Ranking) -> list[Hit]:
+    def _hits(self, ranking: Ranking, parsed: Query) -> list[Hit]:
         ns = [int(n) for n in ranking.ns]
         with self._ledger.store.reading() as reader:
             current = reader.current(ns)
@@ -189,11 +189,22 @@ class Recalling:
             if content is None:
                 continue
             signals = {name: float(part[place]) for name, part in ranking.contributions.items()}
-            hits.append(Hit(record_of(event, content), float(ranking.scores[place]), signals, _reasons(signals)))
+            record = record_of(event, content)
+            hits.append(Hit(record, float(ranking.scores[place]), signals, _reasons(signals, record, parsed)))
         return hits
 
 
-def _reasons(signals: Mapping[str, float]) -> tuple[str, ...]:
+def _reasons(signals: Mapping[str, float], record: Record, parsed: Query) -> tuple[str, ...]:
+    """The signals that tell, in words; a lift that nearly every memory gets is no reason for one of them."""
     total = sum(part for part in signals.values() if part > 0)
     telling = sorted(((part, name) for name, part in signals.items() if part > _TELLING * total), reverse=True)
-    return tuple(_REASONS.get(name, name) for _, name in telling)
+    reasons = list[str]()
+    for _, name in telling:
+        if name == "who":
+            if record.author and record.author in parsed.named:
+                reasons.append(f"said by {record.author}, whom the question names")
+            elif parsed.asks_assistant and record.role is Role.ASSISTANT:
+                reasons.append("said by the assistant, as the question asks")
+        elif name in _REASONS and (name != "context" or record.session is not None):
+            reasons.append(_REASONS[name])
+    return tuple(reasons)

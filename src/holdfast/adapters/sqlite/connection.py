@@ -70,6 +70,16 @@ def translated(path: str) -> Generator[None]:
             f"Reading or writing {path} failed ({error}). Nothing of this change was written; "
             "what was acknowledged before is kept."
         ) from error
+    except UnicodeDecodeError as error:
+        raise Damaged(
+            f"{path} holds text that is none ({error.reason} at {error.start}): a label was altered. "
+            "Run `holdfast rebuild`, which makes labels again from the journal."
+        ) from error
+    except apsw.SQLError as error:
+        # Our statements are fixed, so what SQLite does not find in the file is missing from the file.
+        raise Damaged(
+            f"{path} is damaged: {error}. Nothing of this change was written; restore it from a backup."
+        ) from error
     except apsw.Error as error:
         raise StoreError(
             f"SQLite cannot do what was asked of {path} ({type(error).__name__}: {error}). Nothing of this change "
