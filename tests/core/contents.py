@@ -22,8 +22,12 @@ def is_label(text: str) -> bool:
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=80).filter(str.strip)
-labels = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(is_label)
-ids = st.binary(min_size=16, max_size=16).filter(any).map(id_text)
+letters = st.characters(codec="utf-8", exclude_categories=("Cc", "Zs", "Zl", "Zp"))
+labels = st.one_of(
+    st.text(letters, min_size=1, max_size=20),
+    st.tuples(st.text(letters, min_size=1, max_size=9), st.text(letters, min_size=1, max_size=9)).map(" ".join),
+).filter(is_label)
+ids = st.integers(1, 2**128 - 1).map(lambda number: id_text(number.to_bytes(16, "big")))
 units = st.floats(0, 1)
 scalars = st.one_of(
     texts, st.integers(-(2**63) + 1, 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False), st.booleans()

@@ -35,6 +35,7 @@ _REASONS = {
     "date": "from the time asked for",
     "time": "says a time",
 }
+_NO_REASON = "little speaks for it"
 _TELLING = 0.05
 """Share of the positive score from which a signal is worth naming as a reason."""
 
@@ -207,4 +208,4 @@ def _reasons(signals: Mapping[str, float], record: Record, parsed: Query) -> tup
                 reasons.append("said by the assistant, as the question asks")
         elif name in _REASONS and (name != "context" or record.session is not None):
             reasons.append(_REASONS[name])
-    return tuple(reasons)
+    return tuple(reasons) or (_NO_REASON,)
