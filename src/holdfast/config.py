@@ -59,6 +59,7 @@ def load_settings(
     *,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    files: bool = True,
 ) -> Settings:
     """The settings that hold here.
 
@@ -66,6 +67,7 @@ def load_settings(
         options: What the command line says, by key; None or missing where it says nothing.
         environment: Variables; the process's by default.
         folder: The working folder; the process's by default.
+        files: False reads no configuration file.
 
     Raises:
         InvalidField: a file is not TOML, sets an unknown key, or holds a value that cannot be used.
@@ -79,7 +81,7 @@ def load_settings(
     read: list[Path] = []
     policy: Policy | None = None
     for path, own in ((_user_file(environment), True), (folder / FILE, False)):
-        if path is None or not path.is_file():
+        if not files or path is None or not path.is_file():
             continue
         table = _table(path)
         policy = _policy(path, table.pop("policy", None), policy)
@@ -94,6 +96,11 @@ def load_settings(
         values[key], told_by[key] = _acceptable(name, value), name
     if "db" not in values:
         raise InvalidField("There is no home folder to keep a space in; name a file with --db or HOLDFAST_DB.")
+    if values["db"].strip().lower() == ":memory:":
+        raise InvalidField(
+            "A space in memory would end with the command, and everything in it; name a file "
+            f"(:memory: was said by {told_by['db']})."
+        )
     return Settings(
         _absolute(values["db"], folder), values["embedder"], values["principal"], told_by, tuple(read), policy
     )
@@ -168,7 +175,7 @@ def _read(path: Path, table: Mapping[str, Any], *, own: bool) -> dict[str, str]:
             f"memories are sent; put it in {_user_file(os.environ) or 'your own configuration'}, "
             "HOLDFAST_EMBEDDER or --embedder."
         )
-    if "db" in values:
+    if values.get("db", ":memory:") != ":memory:":
         values["db"] = str(_absolute(values["db"], path.parent))
     if embedder not in ("", "auto", "none") and not re.match(r"\w+:", embedder):
         values["embedder"] = str(_absolute(embedder, path.parent))
@@ -180,6 +187,8 @@ def _acceptable(name: str, value: object) -> str:
         raise InvalidField(f"{name} is {value!r:.80}; expected a text that is not empty.")
     if "\x00" in value:
         raise InvalidField(f"{name} holds a NUL character.")
+    if not value.isprintable() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidField(f"{name} holds bytes that are not text in UTF-8.")
     return value
 
 

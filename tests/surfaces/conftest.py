@@ -15,6 +15,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """Commands run here use the space ``space.db`` of an empty folder, and recall by words only."""
     for name in [name for name in os.environ if name.startswith(("HOLDFAST_", "XDG_")) and name != UPDATE]:
         monkeypatch.delenv(name)
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HOLDFAST_DB", str(tmp_path / "space.db"))
     monkeypatch.setenv("HOLDFAST_EMBEDDER", "none")

@@ -237,12 +237,12 @@ def report_to_wire(report: ImportReport) -> JsonObject:
     }
 
 
-def error_to_wire(error: Exception) -> JsonObject:
-    """An error: its class in snake case, its message, and whether trying again may help."""
+def error_to_wire(error: Exception, message: str | None = None) -> JsonObject:
+    """An error: its class in snake case, its message (or that one), and whether trying again may help."""
     return {
         "error": {
             "code": error_code(type(error)),
-            "message": str(error),
+            "message": str(error) if message is None else message,
             "retryable": bool(getattr(error, "retryable", False)),
         }
     }

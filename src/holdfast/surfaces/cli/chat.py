@@ -67,7 +67,7 @@ def chat_log_command(
     def add(memory: Memory) -> Record:
         return memory.session(name).add(speaker, words, author=author, when=when, key=key, tags=tags)
 
-    show_admitted(write_new(settings, add), as_json=as_json)
+    write_new(settings, add, lambda record: show_admitted(record, as_json=as_json))
 
 
 def _show(settings: Settings, session: str | None, limit: int | None, *, as_json: bool) -> None:

@@ -90,9 +90,9 @@ def demo_command(file: str | None, db: str | None, keep: bool, embedder: str | N
     from holdfast.surfaces.cli.screen import screen
 
     story = read_story(STORY if file is None else Path(file))
-    settings = settings_of(None, embedder)
+    settings = settings_of(db, embedder)
     shower = Shower(None if as_json else screen())
-    with _place(db, keep=keep) as path:
+    with _place(None if db is None else settings.db, keep=keep) as path:
         outcome = _run(story, path, embedder_argument(settings.embedder), shower)
         kept = path if keep or db is not None else None
         shower.summary(outcome, kept)
@@ -160,10 +160,10 @@ def _correct_and_forget(memory: Memory, path: Path, story: Story, outcome: Outco
 
 
 @contextmanager
-def _place(db: str | None, *, keep: bool) -> Generator[Path]:
+def _place(db: Path | None, *, keep: bool) -> Generator[Path]:
     """Where the demo's space is made: a folder that goes away, one that is kept, or the file that was named."""
     if db is not None:
-        path = Path(db).expanduser().absolute()
+        path = db.absolute()
         if path.exists():
             raise failure.FileExists(f"{path} is there already; the demo makes a new space. It was not changed.")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from holdfast.errors import InvalidField
 from holdfast.surfaces.cli import failure
-from holdfast.surfaces.cli.options import embedder_argument, end, settings_of, show_json, space_options
+from holdfast.surfaces.cli.options import embedder_argument, end, must_be_a_file, settings_of, show_json, space_options
 
 if TYPE_CHECKING:
     from holdfast.config import Settings
@@ -49,8 +50,12 @@ def doctor_command(db: str | None, embedder: str | None, as_: str | None, as_jso
     """Check what Holdfast needs: Python, SQLite, the model, the space, the disk, the settings."""
     from holdfast.surfaces.cli.screen import one_line, screen
 
-    settings = settings_of(db, embedder, as_)
-    findings = list(examine(settings))
+    try:
+        settings, broken = settings_of(db, embedder, as_), None
+    except InvalidField as error:
+        # Without the files, what is left to be wrong is what was said here, which is wrong usage.
+        settings, broken = settings_of(db, embedder, as_, files=False), str(error)
+    findings = list(examine(settings, broken))
     worst = any(finding.state == "bad" for finding in findings)
     if as_json:
         rows: list[Json] = [
@@ -61,11 +66,9 @@ def doctor_command(db: str | None, embedder: str | None, as_: str | None, as_jso
         show = screen()
         width = max(len(finding.name) for finding in findings)
         for one in findings:
-            show.row(
-                [(6 if show.plain else 1, show.sign(one.state)), (width, (one.name, "bold"))], one_line(one.detail)
-            )
+            show.row([(show.sign_width, show.sign(one.state)), (width, (one.name, "bold"))], one_line(one.detail))
             if one.do:
-                show.row([(6 if show.plain else 1, ""), (width, "")], ("do: ", "yellow"), one.do)
+                show.row([(show.sign_width, ""), (width, "")], ("do: ", "yellow"), one.do)
     if worst:
         end(failure.PROBLEMS)
 
@@ -73,10 +76,15 @@ def doctor_command(db: str | None, embedder: str | None, as_: str | None, as_jso
 _WORDS = {"good": "ok", "warn": "warning", "bad": "failed"}
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Everything there is to say, in order; the space is only read."""
+def examine(settings: Settings, broken: str | None = None) -> Iterator[Finding]:
+    """Everything there is to say, in order; the space is only read. ``broken`` is what is wrong with the files."""
     yield _python()
     yield _sqlite()
+    if broken:
+        yield Finding(
+            "files", "bad", broken,
+            "Mend or remove that file: until then other commands refuse to start. What follows is without it.",
+        )  # fmt: skip
     yield from _configuration(settings)
     yield from _model(settings)
     yield from _place(settings.db)
@@ -215,6 +223,7 @@ def _space(settings: Settings) -> Iterator[Finding]:
     from holdfast.surfaces.cli.screen import count_text, size_text
 
     try:
+        must_be_a_file(settings.db)
         embedder = embedder_argument(settings.embedder)
         with Memory.open(settings.db, embedder=embedder, read_only=True, create=False) as memory:
             stats = memory.stats()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
+from typing import TextIO
 
 import click
 
@@ -69,8 +71,39 @@ class PipeClosed(Exception):
     """Nobody reads the output any more."""
 
 
+class Interrupted(Exception):
+    """A person stopped the command; the words say what was kept."""
+
+
 class Defect(errors.HoldfastError):
     """Holdfast met a situation it was not written for."""
+
+
+_WORDING = (
+    (re.compile(r"pass readmit=True"), "give --readmit"),
+    (re.compile(r"remember them with readmit=True"), "holdfast add them with --readmit"),
+    (re.compile(r"readmit=True"), "--readmit"),
+    (re.compile(r"mentions=True"), "--mentions"),
+    (re.compile(r"(goes with) about\b"), r"\1 --about"),
+    (re.compile(r"\bskip_errors(=True)?\b"), "--skip-errors"),
+    (re.compile(r"with dry_run\b"), "with --dry-run"),
+    (re.compile(r"\bdry_run(=True)?\b"), "--dry-run"),
+    (re.compile(r"confirm_removal \(on the command line --yes\)"), "--yes"),
+    (re.compile(r"\bconfirm_removal(=True)?\b"), "--yes"),
+    (re.compile(r"\bpreview_forget(\(\))?"), "holdfast forget --dry-run"),
+    (re.compile(r"\bconfirm=(its |the )?token"), "--confirm with its token"),
+    (re.compile(r"\bcorrect\(\)"), "holdfast correct"),
+    (re.compile(r"\bsettle\(\)|\brebuild\(\)"), "holdfast rebuild"),
+    (re.compile(r"\b(forget|recall|export|check)\(\)"), r"holdfast \1"),
+)
+"""What a message says to a program, and what it says to a person at a command line."""
+
+
+def for_a_person(message: str) -> str:
+    """A message of the library in words of the command line."""
+    for pattern, words in _WORDING:
+        message = pattern.sub(words, message)
+    return message
 
 
 def exit_code(error: Exception) -> int:
@@ -113,10 +146,18 @@ def warn(message: str) -> None:
     click.echo(f"holdfast: {visible(message)}", err=True)
 
 
-def silence_output() -> None:
-    """Send what is still buffered for a closed pipe nowhere, so that the interpreter ends quietly."""
+def give_output_up() -> None:
+    """Where standard output takes nothing any more, keep the interpreter's last flush from failing too."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        silence_output(sys.stdout)
+
+
+def silence_output(*streams: TextIO) -> None:
+    """Send what is still buffered for streams (by default both) nowhere, so that the interpreter ends quietly."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in streams or (sys.stdout, sys.stderr):
         try:
             os.dup2(nowhere, stream.fileno())
         except (OSError, ValueError):
@@ -134,6 +175,9 @@ def _write(error: Exception, code: int, *, as_json: bool) -> int:
     from holdfast.surfaces import wire
     from holdfast.surfaces.cli.screen import one_line
 
-    told = wire.to_json(wire.error_to_wire(error)) if as_json else f"holdfast: error: {one_line(str(error))}"
+    if as_json:
+        told = wire.to_json(wire.error_to_wire(error, for_a_person(str(error))))
+    else:
+        told = f"holdfast: error: {one_line(for_a_person(str(error)))}"
     click.echo(told, err=True)
     return code

@@ -23,6 +23,7 @@ from holdfast.surfaces.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from holdfast.memory import Memory
     from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Verification
 
 _SHOWN = 20
@@ -68,11 +69,17 @@ def forget_command(
     with writing(settings_of(db, embedder, as_)) as memory:
         conditions["where"] = filters_of(where)
         named = tuple(dict.fromkeys(full_id(memory, one) for one in ids))
+        preview = memory.preview_forget(*named, **conditions)
+        if confirm is None and dry_run:
+            show_preview(preview, as_json=as_json)
+            return
+        if not len(preview) and not any(_is_gone(memory, one) for one in named):
+            failure.warn("nothing that is held meets these conditions; nothing was forgotten")
+            if as_json:
+                show_json({"forgotten": [], "derived": [], "already": []})
+            end(failure.PROBLEMS)
+            return
         if confirm is None:
-            preview = memory.preview_forget(*named, **conditions)
-            if dry_run:
-                show_preview(preview, as_json=as_json)
-                return
             if not yes and not _agreed(preview):
                 failure.warn("nothing was forgotten")
                 end(failure.PROBLEMS)
@@ -185,6 +192,16 @@ def show_receipt(receipt: ForgetReceipt, indent: int = 0) -> None:
     show.line((f"Chain: {receipt.chain}", "dim"), indent=indent)
     if receipt.pending:
         show.line((f"Still pending: {receipt.pending}", "yellow"), indent=indent)
+
+
+def _is_gone(memory: Memory, id_text: str) -> bool:
+    from holdfast.errors import Gone
+
+    try:
+        memory.get(id_text)
+    except Gone:
+        return True
+    return False
 
 
 def _show_verification(found: Verification) -> None:

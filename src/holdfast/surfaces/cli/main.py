@@ -65,15 +65,19 @@ class HoldfastGroup(click.Group):
     def main(  # pyright: ignore[reportIncompatibleMethodOverride] click's overloads only name what it returns
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> Any:
-        given = sys.argv[1:] if args is None else list(args)
+        given = _json_behind(sys.argv[1:] if args is None else list(args))
         as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
         extra.pop("standalone_mode", None)
         try:
             code = super().main(given, prog_name or "holdfast", standalone_mode=False, **extra) or failure.OK
             sys.stdout.flush()
-        except click.Abort:
-            click.echo("holdfast: interrupted", err=True)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+            code = failure.USAGE
+        except (click.Abort, failure.Interrupted) as error:
+            click.echo("holdfast: interrupted" + (f"; {error}" if str(error) else ""), err=True)
             code = failure.INTERRUPTED
+            failure.give_output_up()
         except (BrokenPipeError, failure.PipeClosed):
             failure.silence_output()
             code = failure.PIPE_CLOSED
@@ -81,7 +85,22 @@ class HoldfastGroup(click.Group):
             if os.environ.get("HOLDFAST_DEBUG") == "1":
                 raise
             code = failure.report(error, as_json=as_json)
+            failure.give_output_up()
         sys.exit(code)
+
+
+def _json_behind(given: list[str]) -> list[str]:
+    """The arguments with a ``--json`` that stands before the command behind it, where every command takes it."""
+    place, rest, wanted = 0, list(given), False
+    while place < len(rest) and rest[place].startswith("-") and rest[place] != "--":
+        if rest[place] == "--json":
+            wanted = True
+            del rest[place]
+        else:
+            place += 2 if rest[place] == "--db" else 1
+    if wanted and place < len(rest):
+        rest.insert(place + 1, "--json")
+    return rest
 
 
 @click.group(
@@ -101,6 +120,10 @@ def cli(space: str | None) -> None:
 
 def run() -> None:
     """The entry point: never a traceback, whatever happens and whatever the output can encode."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        # A stream the caller closed; opened in this order, each also takes the free descriptor.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

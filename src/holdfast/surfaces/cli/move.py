@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from holdfast.surfaces.cli import failure
-from holdfast.surfaces.cli.options import end, reading, settings_of, show_json, space_options, writing
+from holdfast.surfaces.cli.options import end, must_be_a_file, reading, settings_of, show_json, space_options, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from holdfast.model.reports import ImportReport, Skipped
 
 SHOWN_LINES = 20
+_TRIED_BYTES = 1_000_000
+"""How much of a file is read before a space is made for it."""
 FORMATS = (
     "auto", "conversation", "records", "chatgpt", "claude", "claude-code", "codex", "letta", "mem0", "mcp-memory",
     "jsonl", "markdown",
@@ -66,8 +71,11 @@ def import_command(
 
     settings = settings_of(db, embedder, as_)
     source = _lines_of_input() if path == "-" else _readable(path, format_)
+    must_be_a_file(settings.db)
+    if not dry_run and not settings.db.exists():
+        source = _tried(source, format_, zone)
     with _trying(settings) if dry_run else writing(settings, create=True, embed=not no_embed) as memory:
-        with progress("Importing", in_bytes=path != "-") as bar:
+        with _keeping(memory, dry_run=dry_run), progress("Importing", in_bytes=path != "-") as bar:
             report = memory.import_(
                 source, format=format_, skip_errors=skip_errors, zone=zone, dry_run=dry_run, confirm_removal=yes,
                 progress=bar,
@@ -88,7 +96,9 @@ def import_command(
 
 
 @click.command("export", short_help="Write every live memory as JSON lines.")
-@click.option("-o", "--output", metavar="FILE", help="Write to a file, whole or not at all; standard output otherwise.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write to a file, whole or not at all; standard output otherwise, and for -."
+)
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @click.option("--superseded", is_flag=True, help="Superseded memories too.")
 @space_options
@@ -106,6 +116,7 @@ def export_command(
     from holdfast.surfaces.cli.screen import count_text
 
     settings = settings_of(db, embedder or "none", as_)
+    output = None if output == "-" else output
     if output is not None and not force and Path(output).exists():
         raise failure.FileExists(f"{output} is there already; --force replaces it. Nothing was written.")
     if output is not None and _same_space(Path(output), settings.db):
@@ -177,6 +188,60 @@ def _readable(name: str, format_: str) -> str:
 
         find_importer(path, format_)
     return name
+
+
+def _tried(source: str | Iterator[str], format_: str, zone: str) -> str | Iterator[str]:
+    """The source again, after a look at its start: what is refused as a whole leaves no empty space behind.
+
+    Raises:
+        HoldfastError: nothing of it can be taken.
+    """
+    from holdfast.errors import ImportStopped
+    from holdfast.memory import Memory
+
+    with Memory.open(":memory:", embedder=None) as trial:
+        if not isinstance(source, str):
+            first = list(islice(_until_text(source), 1))
+            trial.import_(first, format=format_, skip_errors=True, zone=zone, dry_run=True)
+            return chain(first, source)
+        if not (Path(source).is_file() or Path(source).is_dir()):
+            return source  # a pipe is read once only
+        try:
+            trial.import_(source, format=format_, skip_errors=True, zone=zone, dry_run=True, progress=_enough)
+        except (_Enough, ImportStopped):
+            pass
+    return source
+
+
+class _Enough(Exception):
+    """So much was read that it is known to be readable."""
+
+
+def _enough(done: int, total: int) -> None:
+    if done > _TRIED_BYTES:
+        raise _Enough
+
+
+def _until_text(lines: Iterable[str]) -> Iterator[str]:
+    return (line for line in lines if line.strip())
+
+
+@contextmanager
+def _keeping(memory: Memory, *, dry_run: bool) -> Generator[None]:
+    """Say what was kept where a person stops an import."""
+    from holdfast.surfaces.cli.screen import count_text
+
+    before = 0 if dry_run else memory.stats().events
+    try:
+        yield
+    except KeyboardInterrupt:
+        if dry_run:
+            raise
+        kept = memory.stats().events - before
+        raise failure.Interrupted(
+            f"{count_text(kept, 'memory', 'memories')} {'was' if kept == 1 else 'were'} kept. Importing again continues "
+            "and adds nothing twice."
+        ) from None
 
 
 def _trying(settings: Settings) -> AbstractContextManager[Memory]:

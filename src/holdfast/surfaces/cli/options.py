@@ -13,6 +13,8 @@ import click
 from holdfast.surfaces.cli.failure import NoSpace, WrongUsage, warn
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from holdfast.config import Settings
     from holdfast.memory import Memory
     from holdfast.model.records import Record
@@ -24,8 +26,8 @@ T = TypeVar("T")
 _SHORT_DIGITS = 6
 _MOST_SCANNED = 1_000_000
 _STDIN_BYTES = 8_000_000
-SETTLE_S = 30.0
-"""How long a command that wrote a few memories waits for their vectors."""
+SETTLE_S = 1.0
+"""How long a command that wrote a few memories waits for their vectors; what is left follows later."""
 
 
 def json_option(command: Command) -> Command:
@@ -75,13 +77,14 @@ def filters_of(conditions: Iterable[str]) -> dict[str, list[str]] | None:
     return filters or None
 
 
-def settings_of(db: str | None, embedder: str | None = None, as_: str | None = None) -> Settings:
-    """The settings that hold, with what the command line says on top."""
+def settings_of(db: str | None, embedder: str | None = None, as_: str | None = None, *, files: bool = True) -> Settings:
+    """The settings that hold, with what the command line says on top; ``files`` says whether files are read."""
     from holdfast.config import load_settings
 
     context = click.get_current_context(silent=True)
     before = context.find_root().params.get("space") if context else None
-    return load_settings({"db": db or before, "embedder": embedder, "principal": as_})
+    options = {"db": before if db is None else db, "embedder": embedder, "principal": as_}
+    return load_settings(options, files=files)
 
 
 def embedder_argument(embedder: str) -> str | None:
@@ -124,6 +127,7 @@ def writing(settings: Settings, *, create: bool = False, embed: bool = True) -> 
     """
     from holdfast.memory import Memory
 
+    must_be_a_file(settings.db)
     if create:
         settings.db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     else:
@@ -135,20 +139,22 @@ def writing(settings: Settings, *, create: bool = False, embed: bool = True) -> 
         yield memory
 
 
-def write_new(settings: Settings, act: Callable[[Memory], T]) -> T:
-    """Do a write that may be the first of a space, and wait for its vectors.
+def write_new(settings: Settings, act: Callable[[Memory], T], show: Callable[[T], None]) -> None:
+    """Do a write that may be the first of a space, show what came of it, and wait a little for its vectors.
 
     Where there is no space yet it is tried on an empty one first, so that a refused write leaves no file behind.
     """
     from holdfast.memory import Memory
 
+    must_be_a_file(settings.db)
     if not settings.db.exists():
         with Memory.open(":memory:", embedder=None, as_=settings.principal, policy=settings.policy) as trial:
             act(trial)
     with writing(settings, create=True) as memory:
-        result = act(memory)
+        # It is durable: whoever stops the command from here on has been told what was written.
+        show(act(memory))
+        sys.stdout.flush()
         settle(memory)
-    return result
 
 
 def show_admitted(record: Record, *, as_json: bool) -> None:
@@ -237,7 +243,20 @@ def end(code: int) -> None:
     click.get_current_context().exit(code)
 
 
+def must_be_a_file(path: Path) -> None:
+    """Refuse what is there and can never be a space, such as a folder or a device, before it is opened.
+
+    Raises:
+        NotASpace: it is not a file.
+    """
+    from holdfast.errors import NotASpace
+
+    if path.exists() and not path.is_file():
+        raise NotASpace(f"{path} is not a file, so it cannot be a space. Nothing was written.")
+
+
 def _must_exist(settings: Settings) -> None:
+    must_be_a_file(settings.db)
     if not settings.db.exists():
         raise NoSpace(
             f"There is no space at {settings.db} yet. `holdfast add` or `holdfast import` makes one; "

@@ -61,8 +61,8 @@ def recall_command(
     from holdfast.surfaces import wire
     from holdfast.surfaces.cli.screen import screen, visible
 
-    if sum((why, as_text, as_json)) > 1:
-        raise failure.WrongUsage("--why, --text and --json exclude each other; --json has all of it.")
+    if as_text and (why or as_json):
+        raise failure.WrongUsage("--text goes without --why and --json; --json has all of it.")
     filters, question = filters_of(where), given_text(query)
     with reading(settings_of(db, embedder, as_)) as memory:
         found = memory.recall(

@@ -69,6 +69,11 @@ class Screen:
     def plain(self) -> bool:
         return self._console is None
 
+    @property
+    def sign_width(self) -> int:
+        """How many columns a sign takes."""
+        return 1 if self._draws_signs() else 6
+
     def line(self, *parts: Part, indent: int = 0) -> None:
         """One line; in a terminal it wraps with its indentation."""
         if self._console is None:
@@ -108,11 +113,16 @@ class Screen:
 
     def mark(self, kind: Mark, *parts: Part, indent: int = 2) -> None:
         """A line with a sign in front: held, failed, noteworthy."""
-        self.row([(6 if self.plain else 1, self.sign(kind))], *parts, indent=indent)
+        self.row([(self.sign_width, self.sign(kind))], *parts, indent=indent)
 
     def sign(self, kind: Mark) -> Part:
         """The sign itself, for a cell of a row."""
-        return PLAIN_MARKS[kind] if self.plain else RICH_MARKS[kind]
+        if self._draws_signs():
+            return RICH_MARKS[kind]
+        return PLAIN_MARKS[kind] if self.plain else (PLAIN_MARKS[kind], RICH_MARKS[kind][1])
+
+    def _draws_signs(self) -> bool:
+        return self._console is not None and self._console.encoding.lower().startswith("utf")
 
     def row(self, cells: Sequence[tuple[int, Part]], *parts: Part, indent: int = 0) -> None:
         """Cells of fixed width, and the rest of the line, which wraps beside them in a terminal."""
@@ -125,8 +135,8 @@ class Screen:
 
         grid = Table.grid(padding=(0, 1, 0, 0))
         for width, _ in cells:
-            grid.add_column(width=width)
-        grid.add_column()
+            grid.add_column(width=width, overflow="fold")
+        grid.add_column(overflow="fold")
         grid.add_row(*(_styled([cell]) for _, cell in cells), _styled(parts))
         self._console.print(Padding(grid, (0, 0, 0, indent)))
 
@@ -145,7 +155,7 @@ class Screen:
 
         table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1))
         for place, name in enumerate(columns):
-            table.add_column(name, justify="right" if place in right else "left", no_wrap=place in right)
+            table.add_column(name, justify="right" if place in right else "left", overflow="fold")
         for row in cells:
             table.add_row(*(_styled([cell]) for cell in row))
         self._console.print(Padding(table, (0, 0, 0, indent)))

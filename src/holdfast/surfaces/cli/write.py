@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,10 @@ from holdfast.surfaces.cli.options import (
     write_new,
     writing,
 )
+
+if TYPE_CHECKING:
+    from holdfast.memory import Memory
+    from holdfast.model.records import Record
 
 
 @click.command("add", short_help="Remember a fact.")
@@ -42,8 +47,12 @@ def add_command(
     """Remember a fact: TEXT, or standard input."""
     words = given_text(text)
     fields["object"] = fields.pop("object_")
-    record = write_new(settings_of(db, embedder, as_), lambda memory: memory.remember(words, **fields))
-    show_admitted(record, as_json=as_json)
+    sources = fields.pop("sources")
+
+    def remember(memory: Memory) -> Record:
+        return memory.remember(words, sources=[full_id(memory, one) for one in sources], **fields)
+
+    write_new(settings_of(db, embedder, as_), remember, lambda record: show_admitted(record, as_json=as_json))
 
 
 @click.command("correct", short_help="Replace what a memory says by what is right.")
@@ -66,16 +75,22 @@ def correct_command(
 ) -> None:
     """Replace what memory ID says by TEXT, or by standard input; the old words stay in its history."""
     from holdfast.surfaces import wire
-    from holdfast.surfaces.cli.screen import one_line, screen, short_id
 
     words = given_text(text)
     with writing(settings_of(db, embedder, as_)) as memory:
         old = memory.get(full_id(memory, id_))
         new = memory.correct(old.id, words, when=when, reason=reason, version=version)
+        if as_json:
+            show_json({"superseded": old.id, "record": wire.record_to_wire(new)})
+        else:
+            _show_correction(old, new)
+        sys.stdout.flush()
         settle(memory)
-    if as_json:
-        show_json({"superseded": old.id, "record": wire.record_to_wire(new)})
-        return
+
+
+def _show_correction(old: Record, new: Record) -> None:
+    from holdfast.surfaces.cli.screen import one_line, screen, short_id
+
     show = screen()
     show.line(("was ", "dim"), (short_id(old.id), "dim"), "  ", (one_line(old.text, 300), "dim strike"))
     show.line(("now ", "bold"), (short_id(new.id), "cyan"), "  ", one_line(new.text, 300))
