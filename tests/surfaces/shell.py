@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ TURNS = (
 UNKNOWN = "0192f3c4-5a6b-7c8d-9e0f-112233445566"
 UPDATE = "HOLDFAST_UPDATE_GOLDEN"
 """Set to 1, the tests write the golden files and the reference page instead of holding the output to them."""
-_DEADLINE_S = 120
+DEADLINE_S = 120
 _VARIABLE = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<id>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<digest>"),
@@ -80,16 +82,16 @@ class Shell:
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command in a process of its own."""
         return subprocess.run(
-            command(*arguments), input=given, capture_output=True, check=False, timeout=_DEADLINE_S, cwd=self.folder,
+            command(*arguments), input=given, capture_output=True, check=False, timeout=DEADLINE_S, cwd=self.folder,
             env=os.environ | changed, stdin=subprocess.DEVNULL if given is None else None,
         )  # fmt: skip
 
-    def terminal(self, *arguments: str, typed: bytes = b"", columns: int = 100) -> tuple[int, str]:
+    def terminal(self, *arguments: str, typed: bytes = b"", columns: int = 100, **changed: str) -> tuple[int, str]:
         """Run a command in a terminal; gives its exit code and all that was shown."""
         import pty
 
         ours, theirs = pty.openpty()
-        environment = os.environ | {"COLUMNS": str(columns), "LINES": "50"}
+        environment = os.environ | {"COLUMNS": str(columns), "LINES": "50"} | changed
         process = subprocess.Popen(
             command(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, cwd=self.folder, env=environment,
             start_new_session=True,
@@ -97,6 +99,8 @@ class Shell:
         os.close(theirs)
         os.write(ours, typed)
         shown = bytearray()
+        last = threading.Timer(DEADLINE_S, process.kill)
+        last.start()
         try:
             while block := os.read(ours, 65_536):
                 shown += block
@@ -104,12 +108,26 @@ class Shell:
             # The terminal's other end was closed: the process has ended.
             pass
         finally:
+            last.cancel()
             os.close(ours)
-        return process.wait(timeout=_DEADLINE_S), shown.decode()
+        return process.wait(timeout=DEADLINE_S), shown.decode()
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", "from holdfast.surfaces.cli.main import run; run()", *arguments]
+def command(*arguments: str, hear_interrupts: bool = False) -> list[str]:
+    """A command as a process; ``hear_interrupts`` also where this one was told to ignore them."""
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " if hear_interrupts else ""
+    return [sys.executable, "-c", f"{hear}from holdfast.surfaces.cli.main import run; run()", *arguments]
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Let nothing of a process outlive a test."""
+    if process.poll() is None:
+        process.kill()
+    process.wait(DEADLINE_S)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
 
 
 def compare(name: str, text: str) -> None:

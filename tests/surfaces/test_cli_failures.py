@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from holdfast import errors
 from holdfast.memory import Memory
 from holdfast.surfaces.cli import failure
-from tests.surfaces.shell import UNKNOWN, Shell, command, conversation, talk
+from tests.surfaces.shell import DEADLINE_S, UNKNOWN, Shell, command, conversation, end, talk
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
 
@@ -197,10 +199,29 @@ def test_output_that_cannot_be_written_is_an_error_not_a_traceback(shell: Shell)
     if not Path("/dev/full").exists():
         pytest.skip("the system has no /dev/full")
     talk(shell)
-    with open("/dev/full", "wb") as full:  # noqa: PTH123
-        done = subprocess.run(command("stats"), stdout=full, stderr=subprocess.PIPE, check=False)
-    assert done.returncode == failure.TEMPORARY
-    assert done.stderr.startswith(b"holdfast: error: The system refused")
+    for words in (["stats"], ["export"], ["recall", "Lisbon", "--json"]):
+        with open("/dev/full", "wb") as full:  # noqa: PTH123
+            done = subprocess.run(
+                command(*words), stdout=full, stderr=subprocess.PIPE, check=False, timeout=DEADLINE_S
+            )  # fmt: skip
+        assert done.returncode == failure.TEMPORARY
+        assert done.stderr.startswith(b"holdfast: error: The system refused")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_output_that_was_closed_is_no_defect(shell: Shell):
+    made = talk(shell)
+    for words in (["stats"], ["add", "x"], ["stats", "--json"], ["nonsense"]):
+        line = f"exec {shlex.join(command(*words))} >&-"
+        done = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, check=False, timeout=DEADLINE_S)
+        assert done.returncode == (failure.USAGE if words == ["nonsense"] else failure.OK), done.stderr
+        assert len(done.stderr.splitlines()) == (words == ["nonsense"])
+    assert shell.json("stats")["live"] == len(made) + 1
+    assert shell.json("check") == {"problems": []}
+    done = subprocess.run(
+        ["sh", "-c", f"exec {shlex.join(command('add'))} <&- 2>&-"], stdout=subprocess.PIPE, timeout=DEADLINE_S
+    )  # fmt: skip
+    assert done.returncode == failure.USAGE
 
 
 def test_a_reader_that_closes_the_pipe_is_no_error(shell: Shell):
@@ -210,28 +231,152 @@ def test_a_reader_that_closes_the_pipe_is_no_error(shell: Shell):
     process = subprocess.Popen(command("export"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stderr is not None
-    process.stdout.readline()
-    process.stdout.close()
-    told = process.stderr.read()
-    process.stderr.close()
-    assert (process.wait(), told) == (failure.PIPE_CLOSED, b"")
+    try:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(DEADLINE_S) == failure.PIPE_CLOSED
+        assert process.stderr.read() == b""
+    finally:
+        end(process)
 
 
 def test_an_interrupt_ends_with_130_and_no_traceback(shell: Shell):
-    process = subprocess.Popen(command("import", "-"), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Under nohup an interrupt is ignored, also by what is started from there.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(
+            command("import", "-", hear_interrupts=True), stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stdin is not None
     assert process.stderr is not None
-    process.stdin.write(conversation(shell.folder, 1).read_bytes())
-    process.stdin.flush()
-    while not (shell.space.exists() and _live(shell) == 1):
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    told = process.stderr.read().decode()
-    assert process.wait() == failure.INTERRUPTED
-    assert told.split() == ["holdfast:", "interrupted"]
-    for stream in (process.stdin, process.stderr):
-        stream.close()
+    try:
+        process.stdin.write(conversation(shell.folder, 1).read_bytes())
+        process.stdin.flush()
+        patience = time.monotonic() + DEADLINE_S
+        while not (shell.space.exists() and _live(shell) == 1):
+            assert process.poll() is None
+            assert time.monotonic() < patience
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_S) == failure.INTERRUPTED
+        told = process.stderr.read().decode()
+    finally:
+        end(process)
+    assert told.strip() == (
+        "holdfast: interrupted; 1 memory was kept. Importing again continues and adds nothing twice."
+    )
     assert shell.json("stats")["live"] == 1
+
+
+def test_an_interrupt_after_a_write_comes_after_its_id(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("holdfast.memory.Memory.settle", interrupted)
+    for words in (["add", "x"], ["chat-log", "s", "y", "--add", "user"]):
+        done = shell(*words)
+        assert done.exit_code == failure.INTERRUPTED
+        assert shell.ok("history", done.stdout.strip())
+    done = shell("correct", done.stdout.strip(), "z")
+    assert (done.exit_code, "now" in done.stdout) == (failure.INTERRUPTED, True)
+
+
+def test_a_write_does_not_wait_for_vectors_that_take_long(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    waited = list[float]()
+
+    def settle(_: Memory, timeout_s: float) -> int:
+        waited.append(timeout_s)
+        return 7
+
+    monkeypatch.setattr(Memory, "settle", settle)
+    done = shell("add", "x")
+    assert (done.exit_code, done.stderr, waited) == (0, "", [1.0])
+
+
+# Spaces that cannot be
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("words", [["stats"], ["add", "x"], ["import", "talk.jsonl"], ["demo"]])
+@pytest.mark.parametrize(
+    ("db", "code", "why"),
+    [
+        ("", failure.USAGE, "--db is ''"),
+        (":memory:", failure.USAGE, "in memory would end with the command"),
+        ("half\udcff.db", failure.USAGE, "not text"),
+    ],
+)
+def test_a_path_that_names_no_file_is_refused(shell: Shell, place: str, words: list[str], db: str, code: int, why: str):
+    conversation(shell.folder)
+    told = shell.error("--db", db, *words) if place == "before" else shell.error(*words, "--db", db)
+    assert (told[0], why in told[1]) == (code, True), told
+    assert [path.name for path in shell.folder.iterdir()] == ["talk.jsonl"]
+
+
+def test_a_path_that_is_no_file_is_refused_before_anything_is_made(shell: Shell):
+    conversation(shell.folder)
+    before = set(Path("/dev").iterdir())
+    for db in ("/dev/null", str(shell.folder)):
+        for words in (["add", "x"], ["stats"], ["import", "talk.jsonl"], ["rebuild"]):
+            code, told = shell.error(*words, "--db", db)
+            assert (code, "is not a file" in told) == (failure.UNUSABLE, True)
+        assert "is not a file" in shell("doctor", "--db", db).stdout
+    assert set(Path("/dev").iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [("only words\n", ()), ("{not json\n", ()), ('{"a": 1}\n', ()), ("only words\n", ("--format", "chatgpt"))],
+)
+def test_an_import_that_is_refused_as_a_whole_leaves_no_space(shell: Shell, content: str, options: tuple[str, ...]):
+    (shell.folder / "x.jsonl").write_text(content)
+    assert shell.error("import", "x.jsonl", *options)[0] == failure.USAGE
+    assert not shell.space.exists()
+    assert shell.error("import", "-", *options, given=content)[0] == failure.USAGE
+    assert not shell.space.exists()
+
+
+def test_an_import_from_standard_input_loses_no_line_to_the_look_at_its_start(shell: Shell):
+    content = conversation(shell.folder, 3).read_bytes()
+    shell.ok("import", "-", given=b"\n" + content)
+    assert shell.json("stats")["live"] == 3
+
+
+# Wording
+
+
+def test_a_message_speaks_of_options_where_a_person_types_them(shell: Shell):
+    made = shell.ok("add", "Ada lives in Lisbon.").strip()
+    shell.ok("forget", made, "--yes")
+    told = shell.error("add", "Ada lives in Lisbon.")[1]
+    assert "--readmit" in told
+    assert "readmit=True" not in told
+    assert "--readmit" in json.loads(shell("add", "Ada lives in Lisbon.", "--json").stderr)["error"]["message"]
+    shell.ok("add", "x", "--key", "k")
+    assert "or holdfast correct to" in shell.error("add", "y", "--key", "k")[1]
+    assert "--mentions goes with --about" in shell.error("forget", made, "--mentions", "--yes")[1]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("pass readmit=True to", "give --readmit to"),
+        ("use skip_errors to go on", "use --skip-errors to go on"),
+        ("Look at it with dry_run, and import again with confirm_removal (on the command line --yes).",
+         "Look at it with --dry-run, and import again with --yes."),
+        ("nothing of that kind", "nothing of that kind"),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_program_become_those_of_a_command(said: str, told: str):
+    assert failure.for_a_person(said) == told
+
+
+def test_the_help_is_shown_in_lines_where_no_command_is_named(shell: Shell):
+    for words in ((), ("--json",)):
+        done = shell(*words)
+        assert (done.exit_code, done.stdout) == (failure.USAGE, "")
+        assert done.stderr == shell.ok("--help")
 
 
 def _live(shell: Shell) -> int:

@@ -54,6 +54,15 @@ def test_the_settings_say_where_they_come_from(shell: Shell):
         assert part in told
 
 
+def test_a_broken_configuration_file_is_a_finding_and_the_rest_is_still_looked_at(shell: Shell):
+    (shell.folder / "holdfast.toml").write_text("colour = 1\n")
+    found = findings(shell, code=1)
+    assert (found["files"]["state"], "colour" in found["files"]["detail"]) == ("failed", True)
+    assert found["files"]["do"].startswith("Mend or remove")
+    assert found["space"]["state"] == found["settings"]["state"] == "ok"
+    assert shell.error("doctor", "--db", "")[0] == 2
+
+
 def test_a_model_that_is_found_is_loaded_and_named(shell: Shell, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("HOLDFAST_EMBEDDER")
     one = findings(shell)["model"]

@@ -67,6 +67,22 @@ def test_nothing_is_forgotten_without_a_condition_or_a_yes(space: Path):
     assert len(texts(space)) == 4
 
 
+def test_a_forget_that_selects_nothing_writes_no_receipt(space: Path):
+    said = run(space, "forget", "--about", "Zoe", "--yes", code=1)
+    assert "nothing was forgotten" in said
+    assert "Receipt" not in said
+    done = CliRunner().invoke(cli, ["--db", str(space), "forget", "--about", "Zoe", "--yes", "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["forgotten"]) == (1, [])
+    assert json.loads(run(space, "receipts", "--json").splitlines()[-1]) == []
+
+
+def test_forgetting_again_by_id_tells_that_it_is_gone(space: Path):
+    with Memory.open(space, embedder=None) as memory:
+        gone = next(record.id for record in memory.records())
+    run(space, "forget", gone, "--yes")
+    assert "Forgotten before: 1" in run(space, "forget", gone, "--yes")
+
+
 def test_a_receipt_holds_until_it_is_altered(space: Path, tmp_path: Path):
     written = run(space, "forget", "--where", "category=preference", "--yes", "--json")
     receipt = json.loads(written)

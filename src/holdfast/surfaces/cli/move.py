@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -65,7 +65,6 @@ def import_command(
     Importing the same again adds nothing twice. Ends with 1 where something was skipped that should
     not have been.
     """
-    from holdfast.errors import EmbedderError
     from holdfast.surfaces import wire
     from holdfast.surfaces.cli.screen import progress
 
@@ -73,19 +72,16 @@ def import_command(
     source = _lines_of_input() if path == "-" else _readable(path, format_)
     must_be_a_file(settings.db)
     if not dry_run and not settings.db.exists():
-        source = _tried(source, format_, zone)
+        source = _tried(source, format_, zone, skip_errors=skip_errors)
     with _trying(settings) if dry_run else writing(settings, create=True, embed=not no_embed) as memory:
-        with _keeping(memory, dry_run=dry_run), progress("Importing", in_bytes=path != "-") as bar:
-            report = memory.import_(
-                source, format=format_, skip_errors=skip_errors, zone=zone, dry_run=dry_run, confirm_removal=yes,
-                progress=bar,
-            )  # fmt: skip
-        if not no_embed and not dry_run:
-            try:
-                with progress("Embedding") as bar:
-                    memory.settle(progress=bar)
-            except EmbedderError as error:
-                failure.warn(f"imported, and found by their words; vectors follow later: {error}")
+        with _keeping(memory, dry_run=dry_run):
+            with progress("Importing", in_bytes=path != "-") as bar:
+                report = memory.import_(
+                    source, format=format_, skip_errors=skip_errors, zone=zone, dry_run=dry_run, confirm_removal=yes,
+                    progress=bar,
+                )  # fmt: skip
+            if not no_embed and not dry_run:
+                _embed(memory)
         pending = 0 if dry_run else memory.stats().pending
     if as_json:
         show_json(wire.report_to_wire(report) | {"pending": pending})
@@ -190,26 +186,31 @@ def _readable(name: str, format_: str) -> str:
     return name
 
 
-def _tried(source: str | Iterator[str], format_: str, zone: str) -> str | Iterator[str]:
+def _tried(source: str | Iterator[str], format_: str, zone: str, *, skip_errors: bool) -> str | Iterator[str]:
     """The source again, after a look at its start: what is refused as a whole leaves no empty space behind.
 
     Raises:
         HoldfastError: nothing of it can be taken.
     """
-    from holdfast.errors import ImportStopped
     from holdfast.memory import Memory
 
-    with Memory.open(":memory:", embedder=None) as trial:
-        if not isinstance(source, str):
-            first = list(islice(_until_text(source), 1))
-            trial.import_(first, format=format_, skip_errors=True, zone=zone, dry_run=True)
-            return chain(first, source)
+    start: str | list[str]
+    if isinstance(source, str):
         if not (Path(source).is_file() or Path(source).is_dir()):
             return source  # a pipe is read once only
-        try:
-            trial.import_(source, format=format_, skip_errors=True, zone=zone, dry_run=True, progress=_enough)
-        except (_Enough, ImportStopped):
-            pass
+        start = source
+    else:
+        start = list(islice((line for line in source if line.strip()), 1))
+        source = chain(start, source)
+    with Memory.open(":memory:", embedder=None) as trial, suppress(_Enough):
+
+        def look(*, go_on: bool) -> ImportReport:
+            return trial.import_(
+                start, format=format_, skip_errors=go_on, zone=zone, dry_run=True, progress=_enough
+            )  # fmt: skip
+
+        if not look(go_on=True).added and not skip_errors:
+            look(go_on=False)
     return source
 
 
@@ -222,8 +223,16 @@ def _enough(done: int, total: int) -> None:
         raise _Enough
 
 
-def _until_text(lines: Iterable[str]) -> Iterator[str]:
-    return (line for line in lines if line.strip())
+def _embed(memory: Memory) -> None:
+    """Make the vectors; a failing model is told and does no harm."""
+    from holdfast.errors import EmbedderError
+    from holdfast.surfaces.cli.screen import progress
+
+    try:
+        with progress("Embedding") as bar:
+            memory.settle(progress=bar)
+    except EmbedderError as error:
+        failure.warn(f"imported, and found by their words; vectors follow later: {error}")
 
 
 @contextmanager
@@ -238,10 +247,8 @@ def _keeping(memory: Memory, *, dry_run: bool) -> Generator[None]:
         if dry_run:
             raise
         kept = memory.stats().events - before
-        raise failure.Interrupted(
-            f"{count_text(kept, 'memory', 'memories')} {'was' if kept == 1 else 'were'} kept. Importing again continues "
-            "and adds nothing twice."
-        ) from None
+        told = f"{count_text(kept, 'memory', 'memories')} {'was' if kept == 1 else 'were'} kept"
+        raise failure.Interrupted(f"{told}. Importing again continues and adds nothing twice.") from None
 
 
 def _trying(settings: Settings) -> AbstractContextManager[Memory]:
