@@ -14,16 +14,22 @@ _HEAD = """\
 
 This page is written from the commands themselves; a test compares the two.
 
-Every command takes `--json`: the result is then one JSON value on standard output, with the same keys in the
-same order always, times as ISO 8601 in UTC, and characters that could drive a terminal as escapes. Progress,
-questions and errors go to standard error. In a terminal the output has colour and tables; elsewhere it is plain.
+Every command takes `--json`, before or behind its name: the result is then one JSON value on standard output, with
+the same keys in the same order always, times as ISO 8601 in UTC, and characters that could drive a terminal as
+escapes. Progress, questions and errors go to standard error. In a terminal the output has colour and tables;
+elsewhere it is plain.
+`holdfast` alone shows the help on standard error and ends with 2.
+
+A command that writes a few memories tells their ids as soon as they are durable, and then waits a second at most for
+their vectors; the next command that writes goes on with what is left.
 
 ## Which space
 
 `--db FILE` names the file of the space; without it `HOLDFAST_DB`, then `db` in a configuration file, then
 `holdfast/holdfast.db` in your data folder (`$XDG_DATA_HOME`, or `~/.local/share`; on macOS
 `~/Library/Application Support`; on Windows `%LOCALAPPDATA%`). The first command that writes makes it, with its
-folder. Commands that read never write, and end with 5 where there is no space yet.
+folder. Commands that read never write, and end with 5 where there is no space yet. `:memory:` is refused: such a
+space would end with the command.
 
 ## Settings
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,53 +13,13 @@ import pytest
 from holdfast.surfaces.cli import failure
 from holdfast.surfaces.cli.main import COMMANDS
 from tests.surfaces.reference import reference
-from tests.surfaces.shell import TURNS, UNKNOWN, Shell, compare, conversation, hold, talk
+from tests.surfaces.shell import DEADLINE_S, TURNS, UNKNOWN, Shell, compare, conversation, hold, talk
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
 NASTY = "a\x1b[31mred\x9b \u202eright [bold]not markup[/bold] :smile: \x07end"
 
 
 # Each command
-
-
-def test_json_may_stand_before_the_command(shell: Shell):
-    talk(shell)
-    for words in (("--json", "stats"), ("--db", str(shell.space), "--json", "stats"), ("--json", "stats", "--json")):
-        assert json.loads(shell.ok(*words))["live"] == 3
-
-
-def test_short_ids_name_sources_too(shell: Shell):
-    made = talk(shell)[0]
-    shell.ok("add", "Ada moved.", "--derived-from", made[-8:])
-    assert shell.json("recall", "Ada moved", "--limit", "1")["hits"][0]["record"]["sources"] == [made]
-
-
-def test_a_dash_is_standard_output_for_an_export(shell: Shell):
-    talk(shell)
-    assert shell.ok("export", "-o", "-") == shell.ok("export")
-    assert not (shell.folder / "-").exists()
-
-
-def test_why_with_json_is_json(shell: Shell):
-    talk(shell)
-    assert shell.json("recall", "Lisbon", "--why")["hits"][0]["signals"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminal")
-def test_a_terminal_without_unicode_gets_words_for_signs(shell: Shell):
-    talk(shell)
-    code, shown = shell.terminal("check", PYTHONIOENCODING="ascii")
-    assert (code, "ok" in shown, "\\u" in shown) == (0, True, False)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminal")
-def test_a_narrow_terminal_cuts_no_id(shell: Shell):
-    made = shell.ok("add", "Ada lives in Lisbon.").strip()
-    new = shell.json("correct", made, "Ada lives in Porto.")["record"]["id"]
-    shown = shell.terminal("history", made, columns=40)[1]
-    assert "\u2026" not in shown
-    folded = "".join(re.sub(r"\x1b\[[0-9;]*m", "", shown).split())
-    assert all(part in folded for part in (new[:4], new[-4:]))
 
 
 def test_a_fact_that_was_added_is_recalled(shell: Shell):
@@ -455,7 +414,7 @@ def test_version_and_help_load_nothing_heavy(shell: Shell):
             f"try:\n    run()\nexcept SystemExit as end:\n    assert not end.code\n"
             f"print([name for name in {heavy} if name in sys.modules])\n"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=DEADLINE_S)
         assert done.stdout.decode().splitlines()[-1] == "[]"
 
 

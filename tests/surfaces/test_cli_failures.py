@@ -199,7 +199,7 @@ def test_output_that_cannot_be_written_is_an_error_not_a_traceback(shell: Shell)
     if not Path("/dev/full").exists():
         pytest.skip("the system has no /dev/full")
     talk(shell)
-    for words in (["stats"], ["export"], ["recall", "Lisbon", "--json"]):
+    for words in (["stats"], ["export"], ["recall", "Lisbon"]):
         with open("/dev/full", "wb") as full:  # noqa: PTH123
             done = subprocess.run(
                 command(*words), stdout=full, stderr=subprocess.PIPE, check=False, timeout=DEADLINE_S
@@ -327,7 +327,7 @@ def test_a_path_that_is_no_file_is_refused_before_anything_is_made(shell: Shell)
 
 @pytest.mark.parametrize(
     ("content", "options"),
-    [("only words\n", ()), ("{not json\n", ()), ('{"a": 1}\n', ()), ("only words\n", ("--format", "chatgpt"))],
+    [("only words\n", ()), ("{not json\n", ()), ('{"a": 1}\n', ()), ("only words\n", ("--format", "conversation"))],
 )
 def test_an_import_that_is_refused_as_a_whole_leaves_no_space(shell: Shell, content: str, options: tuple[str, ...]):
     (shell.folder / "x.jsonl").write_text(content)
@@ -365,6 +365,8 @@ def test_a_message_speaks_of_options_where_a_person_types_them(shell: Shell):
         ("use skip_errors to go on", "use --skip-errors to go on"),
         ("Look at it with dry_run, and import again with confirm_removal (on the command line --yes).",
          "Look at it with --dry-run, and import again with --yes."),
+        ("look at the preview and pass its token as confirm.",
+         "look at it with --dry-run and give its token with --confirm."),
         ("nothing of that kind", "nothing of that kind"),
     ],
 )  # fmt: skip

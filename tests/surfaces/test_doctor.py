@@ -57,9 +57,9 @@ def test_the_settings_say_where_they_come_from(shell: Shell):
 def test_a_broken_configuration_file_is_a_finding_and_the_rest_is_still_looked_at(shell: Shell):
     (shell.folder / "holdfast.toml").write_text("colour = 1\n")
     found = findings(shell, code=1)
-    assert (found["files"]["state"], "colour" in found["files"]["detail"]) == ("failed", True)
-    assert found["files"]["do"].startswith("Mend or remove")
-    assert found["space"]["state"] == found["settings"]["state"] == "ok"
+    assert (found["settings"]["state"], "colour" in found["settings"]["detail"]) == ("failed", True)
+    assert found["settings"]["do"].startswith("Mend or remove")
+    assert found["space"]["state"] == "ok"
     assert shell.error("doctor", "--db", "")[0] == 2
 
 

@@ -51,7 +51,7 @@ def together(group: GroupCommit, leading: Callable[[], Any], following: list[Cal
 
     with ThreadPoolExecutor(len(following) + 1) as pool:
         first = pool.submit(lead)
-        inside.wait()
+        assert inside.wait(60)
         return [first, *(pool.submit(work) for work in following)]
 
 

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,17 +50,26 @@ def test_processes_that_write_at_once_all_get_in(tmp_path: Path) -> None:
         for name in ("ann", "ben", "cid")
     ]
     said: dict[str, list[str]] = {}
-    for writer in writers:
-        assert writer.stdout
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
-    for name, writer in zip(("ann", "ben", "cid"), writers, strict=True):
-        out, _ = writer.communicate(timeout=120)
-        assert writer.returncode == 0
-        said[name] = json.loads(out)
+    # A writer that hangs is ended, so that nothing here waits for it without end.
+    last = threading.Timer(120, lambda: [writer.kill() for writer in writers])
+    last.start()
+    try:
+        for writer in writers:
+            assert writer.stdout
+            assert writer.stdout.readline() == "ready\n"
+        for writer in writers:
+            assert writer.stdin
+            writer.stdin.write("go\n")
+            writer.stdin.flush()
+        for name, writer in zip(("ann", "ben", "cid"), writers, strict=True):
+            out, _ = writer.communicate(timeout=120)
+            assert writer.returncode == 0
+            said[name] = json.loads(out)
+    finally:
+        last.cancel()
+        for writer in writers:
+            writer.kill()
+            writer.wait(60)
     with Memory.open(path, embedder=None) as memory:
         assert memory.check() == []
         for name, ids in said.items():

@@ -80,12 +80,7 @@ def examine(settings: Settings, broken: str | None = None) -> Iterator[Finding]:
     """Everything there is to say, in order; the space is only read. ``broken`` is what is wrong with the files."""
     yield _python()
     yield _sqlite()
-    if broken:
-        yield Finding(
-            "files", "bad", broken,
-            "Mend or remove that file: until then other commands refuse to start. What follows is without it.",
-        )  # fmt: skip
-    yield from _configuration(settings)
+    yield from _configuration(settings, broken)
     yield from _model(settings)
     yield from _place(settings.db)
     yield from _space(settings)
@@ -112,12 +107,15 @@ def _sqlite() -> Finding:
     return Finding("sqlite", "good", told)
 
 
-def _configuration(settings: Settings) -> Iterator[Finding]:
+def _configuration(settings: Settings, broken: str | None) -> Iterator[Finding]:
     values = {"db": str(settings.db), "embedder": settings.embedder, "principal": settings.principal}
+    told = "; ".join(f"{key} = {value} ({settings.told_by[key]})" for key, value in values.items())
+    if broken:
+        do = "Mend or remove that file: until then every other command refuses to start."
+        yield Finding("settings", "bad", f"{broken} Without configuration files: {told}", do)
+        return
     read = ", ".join(map(str, settings.files)) or "no configuration file"
-    yield Finding("settings", "good", f"{read}; " + "; ".join(
-        f"{key} = {value} ({settings.told_by[key]})" for key, value in values.items()
-    ))  # fmt: skip
+    yield Finding("settings", "good", f"{read}; {told}")
 
 
 def _model(settings: Settings) -> Iterator[Finding]:

@@ -91,6 +91,10 @@ _WORDING = (
     (re.compile(r"confirm_removal \(on the command line --yes\)"), "--yes"),
     (re.compile(r"\bconfirm_removal(=True)?\b"), "--yes"),
     (re.compile(r"\bpreview_forget(\(\))?"), "holdfast forget --dry-run"),
+    (
+        re.compile(r"look at the preview and pass its token as confirm\b"),
+        "look at it with --dry-run and give its token with --confirm",
+    ),
     (re.compile(r"\bconfirm=(its |the )?token"), "--confirm with its token"),
     (re.compile(r"\bcorrect\(\)"), "holdfast correct"),
     (re.compile(r"\bsettle\(\)|\brebuild\(\)"), "holdfast rebuild"),

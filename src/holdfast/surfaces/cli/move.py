@@ -235,18 +235,23 @@ def _embed(memory: Memory) -> None:
         failure.warn(f"imported, and found by their words; vectors follow later: {error}")
 
 
+def _ever_held(memory: Memory) -> int:
+    stats = memory.stats()
+    return stats.live + stats.superseded + stats.forgotten
+
+
 @contextmanager
 def _keeping(memory: Memory, *, dry_run: bool) -> Generator[None]:
     """Say what was kept where a person stops an import."""
     from holdfast.surfaces.cli.screen import count_text
 
-    before = 0 if dry_run else memory.stats().events
+    before = 0 if dry_run else _ever_held(memory)
     try:
         yield
     except KeyboardInterrupt:
         if dry_run:
             raise
-        kept = memory.stats().events - before
+        kept = _ever_held(memory) - before
         told = f"{count_text(kept, 'memory', 'memories')} {'was' if kept == 1 else 'were'} kept"
         raise failure.Interrupted(f"{told}. Importing again continues and adds nothing twice.") from None
 
