@@ -33,9 +33,10 @@ bench: setup ## Print every figure with its bound.
 	$(RUN) python -m bench.figures
 	$(RUN) python -m bench.recall
 
-nightly: setup ## The long campaigns.
+nightly: setup ## The long campaigns: property tests with many more examples, long texts, 1,000 kills.
 	HOLDFAST_CAMPAIGN=nightly $(RUN) pytest -q
-	$(RUN) python -m bench.kill --rounds 200
+	$(RUN) python -m bench.kill --rounds 1000
+	$(RUN) python -m bench.import_kill --megabytes 50 --kills 20
 
 wheels: setup ## Build both distributions into dist/.
 	$(UV) build --all-packages --out-dir dist

@@ -21,6 +21,7 @@ from holdfast.services.ledger import Ledger
 from holdfast.testing.faults import SteppedClock
 from holdfast.testing.reference import ReferenceStore
 from holdfast.testing.store_desk import entry_of, snapshot, vectors_for
+from tests.conftest import NIGHTLY
 
 SPACE, SECRET = Id(b"stateful space.."), b"s" * 32
 TEXTS = ("Ada lives in Lisbon", "Ada lives in Porto", "The door code is 7306")
@@ -249,4 +250,4 @@ def digest(ledger: Ledger) -> bytes:
 
 
 TestSideBySide = SideBySide.TestCase
-TestSideBySide.settings = settings(deadline=None, max_examples=60, stateful_step_count=40, print_blob=True)
+TestSideBySide.settings = settings(max_examples=600 if NIGHTLY else 60, stateful_step_count=40)

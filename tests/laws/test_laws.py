@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.core import decide
@@ -21,7 +21,6 @@ from tests.laws.worlds import FACTORIES, SECRET, World, content, make_world, riv
 
 HEADER_FIELDS = ("space", "node", "node_seq", "hlc", "type", "record", "version", "other")
 stores = pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES.keys())
-some = settings(deadline=None, print_blob=True)
 
 
 def run(factory, history, count: int = 3) -> World:
@@ -33,7 +32,6 @@ def run(factory, history, count: int = 3) -> World:
 
 @stores
 @given(history=steps)
-@some
 def test_rebuilding_an_erased_journal_gives_the_erased_projection(factory, history):
     world = run(factory, history)
     for node in world.nodes:
@@ -43,7 +41,6 @@ def test_rebuilding_an_erased_journal_gives_the_erased_projection(factory, histo
 
 @stores
 @given(history=st.one_of(steps, rival_steps))
-@some
 def test_any_order_of_arrival_gives_one_digest(factory, history):
     world = run(factory, history)
     # Taken before anyone hears of the others, so that the orders really differ.
@@ -65,14 +62,12 @@ def test_any_order_of_arrival_gives_one_digest(factory, history):
 
 @stores
 @given(history=steps)
-@some
 def test_chains_verify_after_any_history_and_whatever_was_erased(factory, history):
     for node in run(factory, history).nodes:
         assert chain_problems(node.events()) == []
 
 
 @given(history=steps, at=st.integers(0, 100), field=st.sampled_from(HEADER_FIELDS))
-@some
 def test_an_altered_header_never_verifies(history, at, field):
     events = list(run(FACTORIES["reference"], [*history, ("fact", 0, 0, 0)]).nodes[0].events())
     event = events[at % len(events)]
@@ -88,7 +83,6 @@ def test_an_altered_header_never_verifies(history, at, field):
 
 
 @given(history=steps, at=st.integers(0, 100))
-@some
 def test_a_dropped_or_swapped_event_never_verifies(history, at):
     world = run(FACTORIES["reference"], [*history, ("fact", 0, 0, 0), ("fact", 0, 1, 0)])
     node = world.nodes[0].ledger.store.identity.node
@@ -101,7 +95,6 @@ def test_a_dropped_or_swapped_event_never_verifies(history, at):
 
 @stores
 @given(history=steps, cut=st.integers(0, 40))
-@some
 def test_a_chain_pruned_below_an_anchor_still_verifies(factory, history, cut):
     for node in run(factory, history).nodes:
         events = node.events()
@@ -111,7 +104,6 @@ def test_a_chain_pruned_below_an_anchor_still_verifies(factory, history, cut):
 
 @stores
 @given(history=steps)
-@some
 def test_a_forgotten_memory_never_comes_back(factory, history):
     world = run(factory, history)
     for node in world.nodes:
@@ -129,7 +121,6 @@ def test_a_forgotten_memory_never_comes_back(factory, history):
 
 
 @given(history=steps, cut=st.integers(0, 40))
-@some
 def test_pruning_changes_nothing_that_is_held_and_the_rest_still_verifies(history, cut):
     for node in run(FACTORIES["reference"], history).nodes:
         store = node.ledger.store
@@ -159,7 +150,6 @@ def _still_says_something(store, event) -> bool:
 
 @stores
 @given(history=steps)
-@some
 def test_the_past_is_as_it_was_minus_what_was_erased_since(factory, history):
     world = make_world(factory, 2)
     digests: list[dict[int, bytes]] = [{} for _ in world.nodes]
@@ -183,7 +173,6 @@ def test_the_past_is_as_it_was_minus_what_was_erased_since(factory, history):
 
 @stores
 @given(history=steps)
-@some
 def test_one_key_has_one_effect_on_all_nodes_together(factory, history):
     world = run(factory, history)
     for made in world.effects.values():
@@ -192,7 +181,6 @@ def test_one_key_has_one_effect_on_all_nodes_together(factory, history):
 
 @stores
 @given(history=steps)
-@some
 def test_node_numbers_have_no_gaps_and_stamps_only_grow(factory, history):
     for node in run(factory, history).nodes:
         last: dict[Id, int] = {}
@@ -312,7 +300,6 @@ def test_a_superseded_memory_stays_so_when_a_rival_version_arrives_later(factory
 
 @stores
 @given(history=steps)
-@some
 def test_after_a_merge_nothing_is_left_that_was_derived_from_what_is_forgotten(factory, history):
     world = run(factory, [("fact", 0, 0, 0), ("sync", 1, 0, 0), ("derive", 1, 0, 0), ("forget", 0, 0, 0), *history])
     # Each hears of the others, clears up, and tells them of that: then all hold the same.
