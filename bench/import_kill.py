@@ -77,7 +77,10 @@ def plant_fault(plant: str, folder: Path) -> None:
         nonlocal count
         count += 1
         if count > int(mark.read_text() if mark.exists() else 0):
-            mark.write_text(str(count))
+            # Whole or not at all, so that the fault is the one that was meant: a mark before its write.
+            fresh = mark.with_suffix(".new")
+            fresh.write_text(str(count))
+            fresh.replace(mark)
             take(self, made)
 
     def command_without_key(self: Importing, item: Any, *more: Any) -> Any:
