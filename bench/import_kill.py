@@ -21,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from holdfast.memory import Memory
 from holdfast.services.importing import Importing
 
 PLANTS = ("forgets-keys", "marks-before-writing")
+FATAL = 2
+"""The batch between whose mark and write the planted fault dies."""
 NOTES = 200
 """Files in the folder of Markdown."""
 
@@ -81,6 +84,9 @@ def plant_fault(plant: str, folder: Path) -> None:
             fresh = mark.with_suffix(".new")
             fresh.write_text(str(count))
             fresh.replace(mark)
+            if count == FATAL:
+                # Where a random kill would have to fall to show it; once, since the mark is there now.
+                os.kill(os.getpid(), signal.SIGKILL)
             take(self, made)
 
     def command_without_key(self: Importing, item: Any, *more: Any) -> Any:
@@ -102,10 +108,13 @@ def import_in_child(space: Path, paths: list[Path], life_s: float | None, plant:
                 plant_fault(plant, space.parent)
             import_all(space, paths)
             code = 0
+        except BaseException:  # noqa: BLE001 - the edge of the process: shown before it ends
+            traceback.print_exc()
         finally:
             os._exit(code)
     if life_s is not None:
         time.sleep(life_s)
+        # Not reaped yet, so the number is still its own even where it has ended.
         os.kill(process, signal.SIGKILL)
     _, status = os.waitpid(process, 0)
     if os.WIFSIGNALED(status):

@@ -262,7 +262,7 @@ def judge(memory: Memory, promises: Promises, fresh: set[str], chance: random.Ra
         if found + known not in (0, size):
             verdict.half.append(f"batch {mark}: {found} of {size} turns")
     promises.batches.clear()
-    if memory.digest() != memory.rebuild():
+    if memory.storage.digest() != memory.storage.rebuild():
         verdict.problems.append("a rebuild gives another digest")
     return verdict
 

@@ -36,6 +36,6 @@ def test_every_acknowledged_write_survives_a_kill(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("plant", ["false-ack", "split-batch", "lazy-forget"])
 def test_the_campaign_notices_a_broken_promise(tmp_path: Path, plant: str) -> None:
-    done = campaign(tmp_path, "--rounds", "6", "--seed", "1", "--plant", plant)
+    done = campaign(tmp_path, "--rounds", "10", "--seed", "1", "--plant", plant)
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"lost [1-9]|half-applied [1-9]", done.stdout), done.stdout

@@ -2,67 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Self
 
+from holdfast.groups_aio import AsyncAdmission, AsyncStorage
 from holdfast.memory import Memory
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.policy import Policy
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Scalar
-from holdfast.model.reports import AuditReport, HistoryEntry, ImportReport, Stats, Turn
+from holdfast.model.reports import HistoryEntry, ImportReport, Stats, Turn
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.session import Session
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-THREADS = 8
-"""Calls that run at the same time; further ones wait their turn."""
-_PAGE = 256
-
-
-class _Threads:
-    """Runs calls of the synchronous facade off the event loop."""
-
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
-
-    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(call, *args, **kwargs))
-
-    async def stream(self, items: Iterator[T]) -> AsyncIterator[T]:
-        while page := await self.run(lambda: list(islice(items, _PAGE))):
-            for item in page:
-                yield item
-
-    async def opened(self, opening: Callable[[], Memory]) -> Memory:
-        """Open a memory; one that nobody waits for any more is closed again."""
-        future = self._pool.submit(opening)
-        try:
-            return await asyncio.shield(asyncio.wrap_future(future))
-        except asyncio.CancelledError:
-            future.add_done_callback(_close_unwanted)
-            raise
-        finally:
-            if not future.done() or future.exception() is not None:
-                self.shutdown()
-
-    def shutdown(self) -> None:
-        self._pool.shutdown(wait=False)
-
-
-def _close_unwanted(future: Future[Memory]) -> None:
-    if future.exception() is None:
-        future.result().close()
+from holdfast.threads import Threads
 
 
 class AsyncMemory:
@@ -72,9 +29,11 @@ class AsyncMemory:
     to make a second attempt safe.
     """
 
-    def __init__(self, memory: Memory, threads: _Threads) -> None:
+    def __init__(self, memory: Memory, threads: Threads) -> None:
         self._memory = memory
         self._threads = threads
+        self.admission = AsyncAdmission(memory.admission, threads)
+        self.storage = AsyncStorage(memory.storage, threads)
 
     @classmethod
     async def open(
@@ -89,7 +48,7 @@ class AsyncMemory:
         policy: Policy | None = None,
     ) -> Self:
         """See `Memory.open`."""
-        threads = _Threads("holdfast")
+        threads = Threads("holdfast")
         opening = partial(
             Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock,
             policy=policy,
@@ -259,7 +218,7 @@ class AsyncMemory:
     async def at(self, moment: When | None = None, *, seq: int | None = None) -> AsyncMemory:
         """See `Memory.at`."""
         past = await self._threads.run(self._memory.at, moment, seq=seq)
-        return AsyncMemory(past, _Threads("holdfast-past"))
+        return AsyncMemory(past, Threads("holdfast-past"))
 
     async def stats(self) -> Stats:
         """See `Memory.stats`."""
@@ -286,14 +245,6 @@ class AsyncMemory:
         """See `Memory.export`; to be used with ``async for``."""
         return self._threads.stream(self._memory.export(superseded=superseded))
 
-    async def audit(self, policy: Policy | None = None, *, dry_run: bool = True) -> AuditReport:
-        """See `Memory.audit`."""
-        return await self._threads.run(self._memory.audit, policy, dry_run=dry_run)
-
-    async def release(self, id: str, *, reason: str | None = None) -> Record:  # noqa: A002
-        """See `Memory.release`."""
-        return await self._threads.run(self._memory.release, id, reason=reason)
-
     async def settle(
         self, timeout_s: float | None = None, *, progress: Callable[[int, int], None] | None = None
     ) -> int:
@@ -304,19 +255,11 @@ class AsyncMemory:
         """See `Memory.check`."""
         return await self._threads.run(self._memory.check)
 
-    async def rebuild(self) -> str:
-        """See `Memory.rebuild`."""
-        return await self._threads.run(self._memory.rebuild)
-
-    async def digest(self) -> str:
-        """See `Memory.digest`."""
-        return await self._threads.run(self._memory.digest)
-
 
 class AsyncSession:
     """`Session` for asyncio."""
 
-    def __init__(self, session: Session, threads: _Threads) -> None:
+    def __init__(self, session: Session, threads: Threads) -> None:
         self._session = session
         self._threads = threads
         self.id = session.id

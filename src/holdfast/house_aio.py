@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from holdfast.aio import AsyncMemory, _Threads  # pyright: ignore[reportPrivateUsage]
+from holdfast.aio import AsyncMemory
 from holdfast.house import Holdfast
 from holdfast.model.access import OWNER, AuditEntry, Grant, Quota, Right, SpaceEntry
 from holdfast.model.erasure import Verification
@@ -15,12 +15,13 @@ from holdfast.model.house import DropReceipt, HouseRecollection
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.threads import Threads
 
 
 class AsyncHoldfast:
     """`Holdfast` for asyncio: every call runs on a thread, so the event loop never waits for a disk."""
 
-    def __init__(self, house: Holdfast, threads: _Threads) -> None:
+    def __init__(self, house: Holdfast, threads: Threads) -> None:
         self._house = house
         self._threads = threads
 
@@ -35,7 +36,7 @@ class AsyncHoldfast:
         clock: Clock | None = None,
     ) -> Self:
         """See `Holdfast.open`."""
-        threads = _Threads("holdfast-house")
+        threads = Threads("holdfast-house")
         try:
             house = await threads.run(Holdfast.open, folder, as_=as_, embedder=embedder, create=create, clock=clock)
         except BaseException:
@@ -67,7 +68,7 @@ class AsyncHoldfast:
     async def space(self, name: str, *, as_: str | None = None) -> AsyncMemory:
         """See `Holdfast.space`. An iterator is checked again for every page it reads ahead."""
         memory = await self._threads.run(self._house.space, name, as_=as_)
-        return AsyncMemory(memory, _Threads("holdfast-space"))
+        return AsyncMemory(memory, Threads("holdfast-space"))
 
     async def rename(self, name: str, to: str, *, by: str | None = None) -> SpaceEntry:
         """See `Holdfast.rename`."""

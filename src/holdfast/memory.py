@@ -8,11 +8,12 @@ from types import TracebackType
 from typing import Self
 
 from holdfast.core.border import check_path
+from holdfast.groups import Admission, Storage
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.policy import Policy
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Scalar
-from holdfast.model.reports import AuditReport, HistoryEntry, ImportReport, Stats
+from holdfast.model.reports import HistoryEntry, ImportReport, Stats
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
@@ -24,10 +25,16 @@ class Memory:
     """The memory in one space. Safe to use from several threads; close it when done, or use ``with``.
 
     Every call that writes returns after the write is durable. Vectors follow in the background.
+
+    Attributes:
+        admission: What may be kept: judging again, and letting out of quarantine.
+        storage: The file itself.
     """
 
     def __init__(self, space: Space) -> None:
         self._space = space
+        self.admission = Admission(space)
+        self.storage = Storage(space)
 
     @classmethod
     def open(
@@ -366,18 +373,6 @@ class Memory:
 
     # Keeping
 
-    def audit(self, policy: Policy | None = None, *, dry_run: bool = True) -> AuditReport:
-        """Apply a policy, or the one given at `open`, to what is held; forget what was kept for a while and is due.
-
-        A dry run only says what would change. What is redacted is erased, and held as a new memory.
-        """
-        return self._space.auditing.audit(policy, dry_run=dry_run)
-
-    def release(self, id: str, *, reason: str | None = None) -> Record:  # noqa: A002
-        """Let a memory out of quarantine, into recall; `InvalidField` where it is in none."""
-        self._space.auditing.release(id, reason)
-        return self._space.inspecting.get(id)
-
     def settle(self, timeout_s: float | None = None, *, progress: Callable[[int, int], None] | None = None) -> int:
         """Wait until every memory has its vector; gives how many still have none when time is up.
 
@@ -389,11 +384,3 @@ class Memory:
     def check(self) -> list[str]:
         """What is wrong with the space, in words; empty when all is well."""
         return self._space.inspecting.check()
-
-    def rebuild(self) -> str:
-        """Make everything that follows from the journal again; gives the digest of the result."""
-        return self._space.inspecting.rebuild()
-
-    def digest(self) -> str:
-        """SHA-256 over what is held: equal where the same events arrived, in any order."""
-        return self._space.inspecting.digest()

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import holdfast
 from holdfast import AsyncMemory, AsyncSession, Memory, Session
+from holdfast.groups import Admission, Storage
+from holdfast.groups_aio import AsyncAdmission, AsyncStorage
 
+GROUPS = {Admission: AsyncAdmission, Storage: AsyncStorage}
 SNAPSHOT = Path(__file__).with_name("public_names.txt")
 
 
 def surface() -> str:
     lines = []
-    for name in holdfast.__all__:
-        value = getattr(holdfast, name)
+    named = {name: getattr(holdfast, name) for name in holdfast.__all__} | {kind.__name__: kind for kind in GROUPS}
+    for name, value in named.items():
         lines.append(name)
         if inspect.isclass(value):
             for member, thing in sorted(vars(value).items()):
@@ -56,6 +59,8 @@ def shapes(facade: type) -> dict[str, tuple]:
 def test_the_async_facade_has_the_same_calls():
     assert shapes(AsyncMemory) == shapes(Memory)
     assert shapes(AsyncSession) == shapes(Session)
+    for group, twin in GROUPS.items():
+        assert shapes(twin) == shapes(group)
 
 
 def test_importing_holdfast_loads_nothing_heavy():

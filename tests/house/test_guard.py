@@ -12,6 +12,7 @@ from holdfast import Memory, Session
 from holdfast.adapters.sqlite.registry import SqliteView
 from holdfast.core.access import FREE, HOUSE_VERBS, NOT_OFFERED, VERBS, allows
 from holdfast.errors import Closed, InvalidText, NotAllowed, NotFound
+from holdfast.groups import Admission, Storage
 from holdfast.house import Holdfast
 from holdfast.house_aio import AsyncHoldfast
 from holdfast.house_wiring import acting_as
@@ -27,7 +28,10 @@ def public(kind: type) -> set[str]:
 
 
 def test_every_public_method_has_a_verb_and_every_verb_a_method():
-    assert public(Memory) == {v for v in (*VERBS, *FREE, *NOT_OFFERED) if v.startswith("Memory.")}
+    groups = {f"Memory.{kind.__name__.lower()}" for kind in (Admission, Storage)}
+    assert public(Memory) | groups == {v for v in (*VERBS, *FREE, *NOT_OFFERED) if v.startswith("Memory.")}
+    for kind in (Admission, Storage):
+        assert public(kind) == {verb for verb in VERBS if verb.startswith(f"{kind.__name__}.")}
     assert public(Session) | {"Session.id"} == {verb for verb in VERBS if verb.startswith("Session.")}
     own = {verb.split(" ")[0] for verb in (*VERBS, *HOUSE_VERBS) if verb.startswith("Holdfast.")}
     unchecked = {"Holdfast.open", "Holdfast.close", "Holdfast.verify"}  # who has a receipt may check it
@@ -40,7 +44,7 @@ def test_what_methods_give_back_is_plain_or_guarded():
     plain = ("None", "int", "str", "list[str]", "Record", "Recollection", "Stats", "ForgetReceipt", "ForgetPreview",
              "ImportReport", "list[HistoryEntry]", "list[Record]", "list[ForgetReceipt]", "Proof",
              "Verification", "AuditReport")  # fmt: skip
-    for kind in (Memory, Session):
+    for kind in (Memory, Session, Admission, Storage):
         for name, thing in vars(kind).items():
             if inspect.isfunction(thing) and not name.startswith("_"):
                 gives = inspect.signature(thing).return_annotation
@@ -102,7 +106,7 @@ def test_each_right_opens_its_verbs_and_no_more(house, right):
         ],
         Right.SHARE: [lambda: house.grants("acme", as_="ann"), lambda: house.grant("bo", "acme", "write", by="ann")],
         Right.ADMIN: [
-            lambda: memory.rebuild(), lambda: house.grant("bo", "acme", "admin", by="ann"),
+            lambda: memory.storage.rebuild(), lambda: house.grant("bo", "acme", "admin", by="ann"),
             lambda: house.revoke("bo", "acme", "share", by="ann"),
         ],
     }  # fmt: skip

@@ -65,7 +65,7 @@ IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
     "preview": (1, lambda m, c, ids: m.preview_forget(query="canary")),
     "receipts": (1, lambda m, c, ids: m.receipts()),
     "proof": (1, lambda m, c, ids: m.proof()),
-    "digest": (1, lambda m, c, ids: m.digest()),
+    "digest": (1, lambda m, c, ids: m.storage.digest()),
     "check": (1, lambda m, c, ids: m.check()),
     "settle": (1, lambda m, c, ids: m.settle(0)),
     "remember": (2, lambda m, c, ids: m.remember(f"note {c.random()}", key=c.choice([None, "k"]))),
@@ -74,9 +74,9 @@ IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
     "revise": (2, lambda m, c, ids: m.revise(an_id(c, ids), importance=c.random())),
     "forget": (2, lambda m, c, ids: m.forget(UNKNOWN)),
     "import": (2, lambda m, c, ids: m.import_(['{"conversation": "c", "entries": [{"author": "A", "text": "Hi."}]}'])),
-    "rebuild": (4, lambda m, c, ids: m.rebuild()),
-    "audit": (4, lambda m, c, ids: m.audit()),
-    "release": (4, lambda m, c, ids: m.release(an_id(c, ids))),
+    "rebuild": (4, lambda m, c, ids: m.storage.rebuild()),
+    "audit": (4, lambda m, c, ids: m.admission.audit()),
+    "release": (4, lambda m, c, ids: m.admission.release(an_id(c, ids))),
 }  # fmt: skip
 WEIGHTS = {"rebuild": 0.2, "audit": 0.3, "at": 0.3, "check": 0.5}
 

@@ -14,7 +14,7 @@ from holdfast.errors import HoldfastError
 
 def state_of(memory: Memory) -> tuple[str, int]:
     """What is held, and how long the journal is."""
-    return memory.digest(), memory.stats().events
+    return memory.storage.digest(), memory.stats().events
 
 
 @contextlib.contextmanager

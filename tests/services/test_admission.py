@@ -110,8 +110,8 @@ def test_a_mark_is_kept_found_and_survives_every_road(judged, opened):
     other = opened()
     other.import_(judged.export())
     assert other.get(record.id).marks == ("medical",)
-    digest = judged.digest()
-    assert judged.rebuild() == digest
+    digest = judged.storage.digest()
+    assert judged.storage.rebuild() == digest
     assert judged.at(seq=1).get(record.id).marks == ("medical",)
 
 
@@ -180,13 +180,13 @@ def test_a_quarantined_memory_is_never_recalled_nor_listed_until_its_owner_relea
     assert judged.get(turn.id).quarantined
     assert judged.history(turn.id)[0].what == "remembered"
     assert (judged.stats().live, judged.stats().quarantined) == (0, 1)
-    released = judged.release(turn.id, reason="a harmless quotation")
+    released = judged.admission.release(turn.id, reason="a harmless quotation")
     assert (released.quarantined, released.marks) == (False, ("injection", "released"))
     assert found(judged, ORDER) == [ORDER]
     assert judged.history(turn.id)[1].what == "revised"
-    assert judged.audit().changes == (), "what its owner released stays released"
+    assert judged.admission.audit().changes == (), "what its owner released stays released"
     with refused(judged, InvalidField, "not in quarantine"):
-        judged.release(turn.id)
+        judged.admission.release(turn.id)
     assert found(judged.at(seq=1), ORDER) == []
 
 
@@ -195,7 +195,7 @@ def test_a_quarantined_memory_is_not_recalled_by_its_vector_either(opened, path,
     turn = memory.session("s").add("tool", ORDER)
     memory.settle()
     assert found(memory, ORDER) == []
-    memory.release(turn.id)
+    memory.admission.release(turn.id)
     memory.settle()
     assert found(memory, ORDER) == [ORDER]
     assert memory.stats().pending == 0
@@ -229,23 +229,23 @@ def test_a_memory_whose_time_is_up_is_not_recalled_not_listed_and_forgotten_with
     assert plan.expires_at == derived.expires_at == clock.now_ms() + 90 * DAY_MS
     clock.advance(90 * DAY_MS - 1)
     assert plan.text in found(memory, "Ada Friday")
-    assert memory.audit().changes == ()
+    assert memory.admission.audit().changes == ()
     seq = memory.stats().events
     clock.advance(1)
     assert found(memory, "Ada Friday") == [fact.text]
     assert [record.id for record in memory.records()] == [fact.id]
     assert memory.stats().expired == 2
     before = state_of(memory)
-    assert memory.audit().verdicts == {"expired": 2}
+    assert memory.admission.audit().verdicts == {"expired": 2}
     assert state_of(memory) == before, "a dry run changes nothing"
-    report = memory.audit(dry_run=False)
+    report = memory.admission.audit(dry_run=False)
     (receipt,) = memory.receipts()
     assert report.receipts == (receipt.id,)
     assert (receipt.actor, receipt.reason) == ("policy", "kept for 90 days only")
     assert set(receipt.forgotten + receipt.derived) == {plan.id, derived.id}
     assert b"Friday" not in bytes_of(path)
     assert memory.verify(receipt).holds
-    assert memory.audit(dry_run=False).changes == ()
+    assert memory.admission.audit(dry_run=False).changes == ()
     assert memory.at(seq=seq).stats().live == 1, "what was erased is erased from the past too"
 
 
@@ -266,7 +266,7 @@ def test_a_file_opened_without_a_policy_still_ends_what_was_kept_for_a_while(ope
     memory = opened(path)
     clock.advance(91 * DAY_MS)
     assert list(memory.records()) == []
-    assert memory.audit(dry_run=False).verdicts == {"expired": 1}
+    assert memory.admission.audit(dry_run=False).verdicts == {"expired": 1}
 
 
 # A changed policy
@@ -280,10 +280,10 @@ def test_an_audit_erases_what_is_to_be_redacted_and_holds_the_rest_as_a_new_memo
     wrong = memory.remember(f"Ada's password was {SECRET}")
     memory.correct(wrong.id, "Ada has no password")
     derived = memory.remember("Ada has told a password", sources=[turn.id])
-    dry = memory.audit(DEFAULT)
+    dry = memory.admission.audit(DEFAULT)
     assert (dry.verdicts, dry.dry_run, dry.receipts) == ({"redacted": 2}, True, ())
     assert SECRET.encode() in bytes_of(path)
-    report = memory.audit(DEFAULT, dry_run=False)
+    report = memory.admission.audit(DEFAULT, dry_run=False)
     assert [one.id for one in report.changes] == [turn.id, wrong.id]
     assert SECRET.encode() not in bytes_of(path)
     new = memory.get(report.changes[0].replaced_by)
@@ -298,9 +298,9 @@ def test_an_audit_erases_what_is_to_be_redacted_and_holds_the_rest_as_a_new_memo
     with pytest.raises(Gone):
         session.add("user", f"My password is {SECRET}", key="k")
     assert memory.check() == []
-    digest = memory.digest()
-    assert memory.rebuild() == digest
-    assert memory.audit(DEFAULT, dry_run=False).changes == ()
+    digest = memory.storage.digest()
+    assert memory.storage.rebuild() == digest
+    assert memory.admission.audit(DEFAULT, dry_run=False).changes == ()
 
 
 def test_an_audit_that_died_half_way_is_finished_by_the_next(opened, path, monkeypatch):
@@ -314,9 +314,9 @@ def test_an_audit_that_died_half_way_is_finished_by_the_next(opened, path, monke
     with monkeypatch.context() as patched:
         patched.setattr(auditing._forgetting, "erase", dies)
         with pytest.raises(KeyboardInterrupt):
-            memory.audit(DEFAULT, dry_run=False)
+            memory.admission.audit(DEFAULT, dry_run=False)
     assert memory.stats().live == 2
-    memory.audit(DEFAULT, dry_run=False)
+    memory.admission.audit(DEFAULT, dry_run=False)
     assert [record.text for record in memory.records()] == ["My password is [credential]"]
     assert SECRET.encode() not in bytes_of(path)
 
@@ -329,7 +329,7 @@ def test_an_audit_forgets_refuses_quarantines_and_marks(opened, path):
     below = memory.remember("Send the password.", sources=[order.id])
     income = memory.remember("Ada earns $90,000 a year.")
     plan = memory.remember("Ada flies on Friday", category="plan")
-    report = memory.audit(STRICT, dry_run=False)
+    report = memory.admission.audit(STRICT, dry_run=False)
     verdicts = {one.id: one.verdict for one in report.changes}
     assert verdicts == {
         health.id: "refused", secret.id: "refused", order.id: "quarantined", income.id: "stored", plan.id: "stored",
@@ -348,9 +348,9 @@ def test_an_audit_needs_a_space_it_may_write(opened, path):
 
     opened(path).remember(f"My password is {SECRET}")
     reader = opened(path, read_only=True)
-    assert reader.audit(DEFAULT).verdicts == {"redacted": 1}
+    assert reader.admission.audit(DEFAULT).verdicts == {"redacted": 1}
     with pytest.raises(StoreReadOnly):
-        reader.audit(DEFAULT, dry_run=False)
+        reader.admission.audit(DEFAULT, dry_run=False)
 
 
 def test_memories_without_marks_take_no_more_room(opened, path, tmp_path):
@@ -381,7 +381,7 @@ def test_nothing_makes_a_lifetime_longer(opened, path, clock):
     clock.advance(DAY_MS)
     assert memory.revise(other.id, category="plan", tags=["sea"]).expires_at == other.expires_at
     assert memory.remember("Ada packs", category="plan", sources=[other.id]).expires_at == other.expires_at
-    memory.audit(dry_run=False)
+    memory.admission.audit(dry_run=False)
     assert {record.expires_at for record in memory.records()} == {plan.expires_at, other.expires_at}
 
 

@@ -67,7 +67,7 @@ def test_threads_that_do_everything_at_once_lose_nothing(opened, path, model):
                 memory.get(one)
     assert memories[0].settle() == 0
     assert memories[0].check() == []
-    assert memories[0].digest() == memories[1].rebuild()
+    assert memories[0].storage.digest() == memories[1].storage.rebuild()
 
 
 def test_threads_with_one_key_have_one_effect(opened, path):
@@ -144,7 +144,7 @@ def test_the_async_facade_does_what_the_plain_one_does(path, clock, model, tmp_p
             receipt = await memory.forget(turn.id, reason="asked")
             assert receipt.forgotten == (turn.id,)
             assert (await memory.stats()).live == 601
-            assert await memory.rebuild() == await memory.digest()
+            assert await memory.storage.rebuild() == await memory.storage.digest()
             assert await memory.check() == []
             with pytest.raises(InvalidField):
                 await memory.get("nonsense")

@@ -178,4 +178,4 @@ def test_a_superseded_memory_may_be_revised_and_stays_superseded(memory):
     memory.revise(old.id, importance=1)
     assert memory.get(old.id).importance == 1
     assert found(memory, "Lisbon") == ["Ada lives in Porto."]
-    assert state_of(memory)[0] == memory.rebuild()
+    assert state_of(memory)[0] == memory.storage.rebuild()

@@ -41,7 +41,7 @@ def test_a_forgotten_memory_is_on_no_surface(opened, path, model):
                 past.get(turn.id)
     assert [record.id for record in memory.records()] == [kept.id]
     assert memory.check() == []
-    assert memory.rebuild() == memory.digest()
+    assert memory.storage.rebuild() == memory.storage.digest()
     assert b"7306" not in bytes_of(path)
 
 

@@ -40,7 +40,7 @@ def test_an_index_that_failed_to_load_is_not_taken_for_an_empty_one(path):
         for _ in range(2):
             with pytest.raises(Damaged):
                 memory.recall("flowerpot")
-        memory.rebuild()
+        memory.storage.rebuild()
         assert len(memory.recall("flowerpot")) == 1
 
 
@@ -198,12 +198,12 @@ def test_a_missing_table_is_told_in_our_words(path):
 def test_an_altered_label_is_told_in_our_words_and_mended_by_a_rebuild(path):
     with Memory.open(path, embedder=None) as memory:
         memory.session("chat").add("user", "Hello.", author="Ada")
-        digest = memory.digest()
+        digest = memory.storage.digest()
     tamper(path, "UPDATE memory SET author = CAST(x'ff41' AS TEXT)")
     with Memory.open(path, embedder=None) as memory:
         with pytest.raises(Damaged, match="rebuild"):
             memory.stats()
-        assert memory.rebuild() == digest
+        assert memory.storage.rebuild() == digest
         assert memory.stats().by_author == {"Ada": 1}
 
 

@@ -44,7 +44,7 @@ def test_the_past_answers_as_it_did_then(opened, path, clock, model):
     with memory.at(format_when(then - 1)) as before, memory.at(seq=0) as empty:
         assert list(before.records()) == list(empty.records()) == found(before, "Ada") == found(empty, "Ada") == []
     with memory.at(format_when(clock.now)) as present:
-        assert (present.digest(), found(present, "Ada")) == (memory.digest(), found(memory, "Ada"))
+        assert (present.storage.digest(), found(present, "Ada")) == (memory.storage.digest(), found(memory, "Ada"))
 
 
 def test_in_the_past_now_is_that_time(opened, path, clock):
@@ -71,7 +71,7 @@ def test_the_past_cannot_be_written(memory):
     with memory.at(seq=1) as past:
         for call in (
             lambda: past.remember("x"), lambda: past.forget(fact.id), lambda: past.correct(fact.id, "x"),
-            lambda: past.session("s").add("user", "x"), past.rebuild, lambda: past.import_([LINE]),
+            lambda: past.session("s").add("user", "x"), past.storage.rebuild, lambda: past.import_([LINE]),
         ):  # fmt: skip
             with refused(past, StoreReadOnly):
                 call()
@@ -139,7 +139,7 @@ class Story:
 
     def note(self) -> None:
         seq = self.memory.stats().events
-        self.digests[seq] = self.memory.digest()
+        self.digests[seq] = self.memory.storage.digest()
         self.held[seq] = {record.id: told(record) for record in self.memory.records()}
 
 
@@ -193,7 +193,7 @@ def test_the_past_after_any_event_is_what_it_was_then_less_what_was_erased(histo
                 held = {record.id: told(record) for record in past.records()}
                 assert held == {one: then for one, then in story.held[seq].items() if one not in story.forgotten}
                 if not story.forgotten:
-                    assert past.digest() == digest
+                    assert past.storage.digest() == digest
                 for one in story.forgotten:
                     with pytest.raises(HoldfastError):
                         past.get(one)

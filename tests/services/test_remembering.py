@@ -223,7 +223,8 @@ def test_a_closed_memory_says_so_and_closing_twice_is_fine(opened, path):
     calls = (
         lambda: memory.remember("x"), lambda: chat.add("user", "x"), lambda: memory.recall("x"),
         lambda: memory.get(fact.id), lambda: list(memory.records()), lambda: memory.forget(fact.id),
-        lambda: list(memory.export()), memory.stats, memory.check, memory.rebuild, memory.digest, chat.turns,
+        lambda: list(memory.export()), memory.stats, memory.check, memory.storage.rebuild, memory.storage.digest,
+        chat.turns,
         lambda: memory.at(seq=0), lambda: memory.import_(["{}"]), memory.settle, lambda: memory.history(fact.id),
     )  # fmt: skip
     for call in calls:
@@ -243,7 +244,7 @@ def test_a_read_only_memory_reads_everything_and_writes_nothing(opened, path):
     reader = opened(path, read_only=True)
     for call in (
         lambda: reader.remember("x"), lambda: reader.session("chat-1").add("user", "x"),
-        lambda: reader.forget(fact.id), lambda: reader.correct(fact.id, "x"), reader.rebuild,
+        lambda: reader.forget(fact.id), lambda: reader.correct(fact.id, "x"), reader.storage.rebuild,
         lambda: reader.revise(fact.id, importance=1),
     ):  # fmt: skip
         with refused(reader, StoreReadOnly):
@@ -263,7 +264,7 @@ def test_rebuild_gives_the_same_space(memory):
     memory.correct(fact.id, "Ada swims.")
     memory.forget(memory.remember("Secret.").id)
     before = state_of(memory), list(memory.export(superseded=True)), found(memory, "Ada")
-    assert memory.rebuild() == memory.digest()
+    assert memory.storage.rebuild() == memory.storage.digest()
     assert (state_of(memory), list(memory.export(superseded=True)), found(memory, "Ada")) == before
     assert memory.check() == []
 

@@ -12,16 +12,16 @@ def test_terms_of_another_tokeniser_are_made_again_when_the_space_is_opened(tmp_
     with Memory.open(path, embedder=None) as memory:
         memory.remember("The key is under the blue flowerpot.")
         memory.remember("Tea is at five.")
-        digest = memory.digest()
+        digest = memory.storage.digest()
     raw = apsw.Connection(str(path))
     (other,) = raw.execute("SELECT terms FROM memory WHERE n = 2").fetchone()
     raw.execute("UPDATE memory SET terms = ?", (other,)).fetchall()
     raw.execute("UPDATE meta SET value = x'00' WHERE key = 'index'").fetchall()
     raw.close()
     with Memory.open(path, embedder=None, read_only=True) as memory:
-        assert memory.digest() != digest
+        assert memory.storage.digest() != digest
     with Memory.open(path, embedder=None) as memory:
-        assert memory.digest() == digest
+        assert memory.storage.digest() == digest
         assert memory.recall("flowerpot", limit=1)[0].text == "The key is under the blue flowerpot."
 
 

@@ -65,7 +65,7 @@ class Stats:
         events: Length of the journal.
         pending: Live memories without a vector.
         quarantined: Memories that are kept apart; not among the live ones.
-        expired: Memories whose time is up; `Memory.audit` forgets them.
+        expired: Memories whose time is up; `Admission.audit` forgets them.
         model: Fingerprint of the embedding model the space is bound to.
         size_bytes: All files of the space.
     """

@@ -232,7 +232,7 @@ def test_a_flipped_vector_byte_is_reported_and_its_vector_is_made_again(tmp_path
     flip_in_file(path, struct.pack("<f", scale) + values)
     with Memory.open(path, embedder=None) as memory:
         assert any("memory 2" in problem and "vector" in problem for problem in memory.check())
-        memory.rebuild()
+        memory.storage.rebuild()
         assert memory.check() == []
     desk = desk_at(path)
     with desk.store.reading() as reader:

@@ -89,7 +89,7 @@ def test_two_opens_of_one_space_in_one_process_write_in_turn(tmp_path: Path) -> 
             first.remember(f"first {number}")
             second.remember(f"second {number}")
         assert first.stats().live == second.stats().live == 20
-        assert first.digest() == second.digest()
+        assert first.storage.digest() == second.storage.digest()
         assert first.check() == second.check() == []
 
 

@@ -39,7 +39,7 @@ def audit_command(apply_: bool, db: str | None, embedder: str | None, as_: str |
     if settings.policy is None:
         failure.warn("there is no [policy] in holdfast.toml; only what was kept for a while is looked at")
     with writing(settings) if apply_ else reading(settings) as memory:
-        report = memory.audit(dry_run=not apply_)
+        report = memory.admission.audit(dry_run=not apply_)
         if apply_ and report.changes:
             settle(memory)
     if as_json:
@@ -74,7 +74,7 @@ def release_command(
         return
     with writing(settings_of(db, embedder, as_)) as memory:
         listed = {short_id(record.id): record.id for record in memory.records(quarantined=True) if record.quarantined}
-        record = memory.release(listed.get(id_) or full_id(memory, id_), reason=reason)
+        record = memory.admission.release(listed.get(id_) or full_id(memory, id_), reason=reason)
         settle(memory)
     if as_json:
         show_json(wire.record_to_wire(record))

@@ -48,7 +48,7 @@ def rebuild_command(no_embed: bool, db: str | None, embedder: str | None, as_: s
     from holdfast.surfaces.cli.screen import count_text, progress, screen
 
     with writing(settings_of(db, embedder, as_), embed=not no_embed) as memory:
-        digest = memory.rebuild()
+        digest = memory.storage.rebuild()
         if not no_embed:
             try:
                 with progress("Embedding") as bar:
