@@ -32,11 +32,18 @@ gates: setup ## Format, lint, types, import rules, sizes.
 bench: setup ## Print every figure with its bound.
 	$(RUN) python -m bench.figures
 	$(RUN) python -m bench.recall
+	$(RUN) python -m bench.profile
 
 nightly: setup ## The long campaigns: property tests with many more examples, long texts, 1,000 kills.
 	HOLDFAST_CAMPAIGN=nightly $(RUN) pytest -q
 	$(RUN) python -m bench.kill --rounds 1000
 	$(RUN) python -m bench.import_kill --megabytes 50 --kills 20
+	$(RUN) python -m bench.backups --rounds 50
+	$(RUN) python -m bench.forgetting canaries
+	$(RUN) python -m bench.forgetting interleavings --count 2000
+	$(RUN) python -m bench.forgetting receipts
+	$(RUN) python -m bench.forgetting speed
+	$(RUN) python -m bench.fuzz --queries 10000
 
 wheels: setup ## Build both distributions into dist/.
 	$(UV) build --all-packages --out-dir dist

@@ -1,9 +1,10 @@
 """Reading conversations with questions, in the two formats the development data comes in.
 
 A file of conversations has one JSON object a line: ``{conversation, entries: [{id, session, when, author,
-text, caption?}], questions: [{id, question, category, answer, evidence: [entry ids]}]}``. A file of
-questions that carry their own evidence turns (LongMemEval) becomes one conversation: every evidence turn
-of every question is an entry of one shared pool, one session each for its session of origin.
+text, caption?}], questions: [{id, question, category, answer, evidence: [entry ids]}]}``; how much of it may
+be left out stands in docs/how-to/measure-recall.md. A file of questions that carry their own evidence turns
+(LongMemEval) becomes one conversation: every evidence turn of every question is an entry of one shared pool, one
+session each for its session of origin.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from typing import Any
 from holdfast.core.border import SPEAKERS
 from holdfast.core.corpus import Corpus
 from holdfast.core.entry import Entry
-from holdfast.core.lexical import encode_terms
+from holdfast.core.lexical import encode_terms, language_shares
+from holdfast.core.vectors import DIMENSIONS
 from holdfast.model.records import entry_text
 
 KEY = b"benchmark"
@@ -44,6 +46,7 @@ class Turn:
     """What `entry_text` makes of it."""
     body: str
     """What was said, without author and caption."""
+    caption: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class Question:
     category: str
     evidence: frozenset[str]
     asked_ms: int
+    published: tuple[str, ...] = ()
+    """Evidence as the authors of the data published it, before anyone corrected it; ids may name no entry."""
+    answer: str = ""
+    """As the authors of the data give it, if they do."""
+
+
+class BadData(ValueError):
+    """A line of a data file cannot be read. Nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +78,45 @@ class Conversation:
 
 
 def read_conversations(path: Path) -> list[Conversation]:
-    """Read a file of either format."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if rows and "entries" not in rows[0]:
-        return [_pool(path.stem, rows)]
-    return [_conversation(row) for row in rows]
+    """Read a file of either format.
+
+    Raises:
+        BadData: a line is not JSON, lacks a field, gives an id twice, or there is no line at all.
+    """
+    rows = list(_rows(path))
+    if not rows:
+        raise BadData(f"{path} holds no conversation; one JSON object a line is expected. Nothing was measured.")
+    if "evidence" in rows[0][1] and "entries" not in rows[0][1]:
+        return [_pool(path.stem, [row for _, row in rows])]
+    return [_checked(path, number, row) for number, row in rows]
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    # Lines end at a newline only: JSON strings may hold the other characters that `splitlines` cuts at.
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise BadData(f"{path}:{number} is not JSON ({error}). Nothing was measured.") from error
+            if not isinstance(row, dict):
+                raise BadData(f"{path}:{number} is {type(row).__name__}, an object is expected. Nothing was measured.")
+            yield number, row
+
+
+def _checked(path: Path, number: int, row: dict[str, Any]) -> Conversation:
+    try:
+        conversation = _conversation(row, number)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadData(
+            f"{path}:{number} lacks or misuses the field {error}; entries need id, author and text, questions need "
+            "question and evidence. Nothing was measured."
+        ) from error
+    ids = [turn.id for turn in conversation.turns]
+    if len(set(ids)) < len(ids):
+        twice = next(id_ for id_ in ids if ids.count(id_) > 1)
+        raise BadData(f"{path}:{number} gives the entry id {twice!r} twice. Nothing was measured.")
+    return conversation
 
 
 def read_ms(when: str | None) -> int | None:
@@ -88,20 +133,30 @@ def read_ms(when: str | None) -> int | None:
     return int(datetime(int(date["y"]), month, int(date["d"]), hour, minute, tzinfo=UTC).timestamp() * 1000)
 
 
-def _conversation(row: dict[str, Any]) -> Conversation:
+def _conversation(row: dict[str, Any], number: int) -> Conversation:
     turns: list[Turn] = []
     said_ms = 0
     for entry in row["entries"]:
         # A turn without a time was said when the one before it was.
-        said_ms = read_ms(entry["when"]) or said_ms
-        text = entry_text(entry["author"], entry["text"], entry.get("caption"))
-        turns.append(Turn(str(entry["id"]), str(entry["session"]), said_ms, entry["author"], text, entry["text"]))
+        said_ms = read_ms(entry.get("when")) or said_ms
+        caption = entry.get("caption")
+        text = entry_text(entry["author"], entry["text"], caption)
+        session = str(entry.get("session", 1))
+        turns.append(Turn(str(entry["id"]), session, said_ms, entry["author"], text, entry["text"], caption))
     known = {turn.id for turn in turns}
     questions = tuple(
-        Question(str(q["id"]), q["question"], str(q["category"]), frozenset(map(str, q["evidence"])) & known, said_ms)
-        for q in row["questions"]
+        Question(
+            str(q.get("id", f"{number}/{place}")),
+            q["question"],
+            str(q.get("category", "any")),
+            frozenset(map(str, q["evidence"])) & known,
+            read_ms(q.get("when")) or said_ms,
+            tuple(map(str, q.get("evidence_as_published", q["evidence"]))),
+            str(q.get("answer") or ""),
+        )
+        for place, q in enumerate(row["questions"], 1)
     )
-    return Conversation(str(row["conversation"]), tuple(turns), questions)
+    return Conversation(str(row.get("conversation", number)), tuple(turns), questions)
 
 
 def _pool(name: str, rows: list[dict[str, Any]]) -> Conversation:
@@ -125,6 +180,8 @@ def _pool(name: str, rows: list[dict[str, Any]]) -> Conversation:
             row["question_type"],
             frozenset(turn["turn_id"] for session in row["evidence"] for turn in session["turns"]),
             read_ms(row["question_date"]) or 0,
+            tuple(turn["turn_id"] for session in row["evidence"] for turn in session["turns"]),
+            str(row.get("answer") or ""),
         )
         for row in rows
     )
@@ -141,8 +198,13 @@ def entries_of(conversation: Conversation, only: frozenset[int] | None = None) -
         yield Entry(n, turn.session, n, turn.author, role, 0, turn.said_ms, encode_terms(turn.text, KEY))
 
 
-def corpus_of(conversation: Conversation) -> Corpus:
+def corpus_of(conversation: Conversation, dimensions: int = DIMENSIONS) -> Corpus:
     """Return a corpus of the conversation, without vectors."""
-    corpus = Corpus()
+    corpus = Corpus(dimensions)
     corpus.add(entries_of(conversation))
     return corpus
+
+
+def languages_of(corpus: Corpus) -> dict[str, float]:
+    """Return the shares of the languages of a corpus, as a space knows them of itself."""
+    return language_shares(lambda term: len(corpus.postings.find(term)[0]), corpus.statistics().entries, KEY)

@@ -291,7 +291,7 @@ def disk(run: Run) -> Iterator[Figure]:
         memory.import_(file)
         if left := memory.settle():
             raise RuntimeError(f"{left} memories were left without a vector")
-        turns, open_bytes = memory.stats().live, memory.stats().size_bytes
+        turns, open_bytes = memory.summary().live, memory.summary().size_bytes
     closed_bytes = sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*"))
     yield Figure(
         name, closed_bytes / turns, "B", 1_900, "<=",

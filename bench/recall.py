@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.conversations import KEY, Conversation, Question, corpus_of, read_conversations
+from bench.conversations import KEY, Conversation, Question, corpus_of, languages_of, read_conversations
 from bench.data import CONVERSATIONS, HOW, data_folder
 from bench.vectors import DEFAULT_CACHE, CachedEmbedder, packaged_embedder
 from holdfast.core import signals
@@ -36,7 +36,8 @@ UNANSWERABLE = frozenset({"5", "adversarial", "abstention"})
 CUTS = (5, 10, 20, 50)
 BUDGETS = (500, 1_000, 2_000, 4_000)
 MEASURES = tuple(f"R@{cut}" for cut in CUTS) + tuple(f"{budget} tok" for budget in BUDGETS)
-_DEPTH = 200  # entries looked at to fill a budget
+DEPTH = 200
+"""Entries of a ranking that are looked at: enough to fill the largest budget with short ones."""
 
 Numbers = NDArray[np.int64]
 _tokens = lru_cache(maxsize=100_000)(estimate_tokens)
@@ -59,16 +60,18 @@ class Asked:
 System = Callable[[Asked], Numbers]
 
 
-def ask_all(conversations: Sequence[Conversation], embedder: CachedEmbedder) -> Iterator[Asked]:
-    """Yield every question that can be answered, over a corpus of its conversation with vectors."""
+def ask_all(conversations: Sequence[Conversation], embedder: CachedEmbedder, *, every: bool = False) -> Iterator[Asked]:
+    """Yield the questions that can be answered, or every one, over a corpus of its conversation with vectors."""
     for conversation in conversations:
-        corpus = corpus_of(conversation)
+        corpus = corpus_of(conversation, embedder.dimensions)
         vectors = embedder.embed([turn.text for turn in conversation.turns])
         corpus.set_vectors(np.arange(1, len(vectors) + 1), *quantise(vectors))
-        authors = corpus.statistics().authors
+        authors, languages = corpus.statistics().authors, languages_of(corpus)
         for question in conversation.questions:
-            if question.evidence and question.category not in UNANSWERABLE:
-                query = parse_query(question.text, key=KEY, authors=authors, now_ms=question.asked_ms)
+            if every or (question.evidence and question.category not in UNANSWERABLE):
+                query = parse_query(
+                    question.text, key=KEY, authors=authors, now_ms=question.asked_ms, languages=languages
+                )
                 vector, plain_vector = embedder.embed([query.dense_text, question.text])
                 yield Asked(conversation, corpus, question, query, vector, plain_vector)
         embedder.save()
@@ -76,7 +79,7 @@ def ask_all(conversations: Sequence[Conversation], embedder: CachedEmbedder) -> 
 
 def holdfast(asked: Asked) -> Numbers:
     """Rank by the engine."""
-    return rank(asked.corpus, asked.query, asked.vector, limit=_DEPTH).ns
+    return rank(asked.corpus, asked.query, asked.vector, limit=DEPTH).ns
 
 
 def dense(asked: Asked) -> Numbers:
@@ -98,18 +101,18 @@ def rank_fusion(asked: Asked) -> Numbers:
 
 
 def _best(corpus: Corpus, scores: NDArray[np.floating]) -> Numbers:
-    return corpus.columns.n[1 : corpus.size][np.argsort(-scores[1:], kind="stable")[:_DEPTH]]
+    return corpus.columns.n[1 : corpus.size][np.argsort(-scores[1:], kind="stable")[:DEPTH]]
 
 
 def without(signal: str) -> System:
     """Return the engine with one signal off."""
     weights = replace(Weights(), **{signal: 0.0})
-    return lambda asked: rank(asked.corpus, asked.query, asked.vector, limit=_DEPTH, weights=weights).ns
+    return lambda asked: rank(asked.corpus, asked.query, asked.vector, limit=DEPTH, weights=weights).ns
 
 
 def words_alone(asked: Asked) -> Numbers:
     """Rank as the engine does without an embedding model."""
-    return rank(asked.corpus, asked.query, None, limit=_DEPTH).ns
+    return rank(asked.corpus, asked.query, None, limit=DEPTH).ns
 
 
 SYSTEMS: dict[str, System] = {"holdfast": holdfast, "dense": dense, "bm25": bm25, "rank fusion": rank_fusion}

@@ -8,13 +8,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from holdfast.groups_aio import AsyncAdmission, AsyncStorage
+from holdfast.adapters.keyring import Keyring
+from holdfast.groups_aio import AsyncAdmission, AsyncExpectations, AsyncRecalls, AsyncStorage
 from holdfast.memory import Memory
+from holdfast.model.asked import Expectation
+from holdfast.model.encryption import FileKey
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
+from holdfast.model.filters import Where
+from holdfast.model.insight import History, Summary, Why
 from holdfast.model.policy import Policy
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Scalar
-from holdfast.model.reports import HistoryEntry, ImportReport, Stats, Turn
+from holdfast.model.reports import ImportReport, Turn
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
@@ -34,6 +39,8 @@ class AsyncMemory:
         self._threads = threads
         self.admission = AsyncAdmission(memory.admission, threads)
         self.storage = AsyncStorage(memory.storage, threads)
+        self.recalls = AsyncRecalls(memory.recalls, threads)
+        self.expectations = AsyncExpectations(memory.expectations, threads)
 
     @classmethod
     async def open(
@@ -46,12 +53,14 @@ class AsyncMemory:
         create: bool = True,
         clock: Clock | None = None,
         policy: Policy | None = None,
+        touches: bool = True,
+        key: bytes | Keyring | FileKey | None = None,
     ) -> Self:
         """See `Memory.open`."""
         threads = Threads("holdfast")
         opening = partial(
             Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock,
-            policy=policy,
+            policy=policy, touches=touches, key=key,
         )  # fmt: skip
         return cls(await threads.opened(opening), threads)
 
@@ -142,7 +151,7 @@ class AsyncMemory:
         session: str | None = None,
         since: When | None = None,
         until: When | None = None,
-        where: Mapping[str, str | Sequence[str]] | None = None,
+        where: Where | None = None,
         query: str | None = None,
         limit: int = 10,
         confirm: str | None = None,
@@ -162,7 +171,7 @@ class AsyncMemory:
         session: str | None = None,
         since: When | None = None,
         until: When | None = None,
-        where: Mapping[str, str | Sequence[str]] | None = None,
+        where: Where | None = None,
         query: str | None = None,
         limit: int = 10,
     ) -> ForgetPreview:
@@ -189,29 +198,49 @@ class AsyncMemory:
         query: str,
         *,
         budget_tokens: int | None = None,
-        limit: int = 10,
-        where: Mapping[str, str | Sequence[str]] | None = None,
+        limit: int | None = None,
+        where: Where | None = None,
         since: When | None = None,
         until: When | None = None,
         now: When | None = None,
+        thorough: bool = False,
+        min_confidence: float = 0.0,
+        at: When | None = None,
     ) -> Recollection:
         """See `Memory.recall`."""
         return await self._threads.run(
             self._memory.recall, query, budget_tokens=budget_tokens, limit=limit, where=where, since=since, until=until,
-            now=now,
+            now=now, thorough=thorough, min_confidence=min_confidence, at=at,
         )  # fmt: skip
+
+    async def expect(
+        self,
+        query: str,
+        *,
+        contains: str | Sequence[str] = (),
+        not_contains: str | Sequence[str] = (),
+        id: str | None = None,  # noqa: A002
+        limit: int = 10,
+        where: Where | None = None,
+    ) -> Expectation:
+        """See `Memory.expect`."""
+        return await self._threads.run(
+            self._memory.expect, query, contains=contains, not_contains=not_contains, id=id, limit=limit, where=where
+        )
 
     async def get(self, id: str) -> Record:  # noqa: A002
         """See `Memory.get`."""
         return await self._threads.run(self._memory.get, id)
 
-    async def history(self, id: str) -> list[HistoryEntry]:  # noqa: A002
+    async def history(self, id: str) -> History:  # noqa: A002
         """See `Memory.history`."""
         return await self._threads.run(self._memory.history, id)
 
-    def records(
-        self, *, where: Mapping[str, str | Sequence[str]] | None = None, quarantined: bool = False
-    ) -> AsyncIterator[Record]:
+    async def why(self, id: str) -> Why:  # noqa: A002
+        """See `Memory.why`."""
+        return await self._threads.run(self._memory.why, id)
+
+    def records(self, *, where: Where | None = None, quarantined: bool = False) -> AsyncIterator[Record]:
         """See `Memory.records`; to be used with ``async for``."""
         return self._threads.stream(self._memory.records(where=where, quarantined=quarantined))
 
@@ -220,9 +249,9 @@ class AsyncMemory:
         past = await self._threads.run(self._memory.at, moment, seq=seq)
         return AsyncMemory(past, Threads("holdfast-past"))
 
-    async def stats(self) -> Stats:
-        """See `Memory.stats`."""
-        return await self._threads.run(self._memory.stats)
+    async def summary(self) -> Summary:
+        """See `Memory.summary`."""
+        return await self._threads.run(self._memory.summary)
 
     async def import_(
         self,
@@ -241,9 +270,11 @@ class AsyncMemory:
             confirm_removal=confirm_removal, progress=progress,
         )  # fmt: skip
 
-    def export(self, *, superseded: bool = False) -> AsyncIterator[str]:
+    def export(
+        self, *, superseded: bool = False, about: str | None = None, mentions: bool = False
+    ) -> AsyncIterator[str]:
         """See `Memory.export`; to be used with ``async for``."""
-        return self._threads.stream(self._memory.export(superseded=superseded))
+        return self._threads.stream(self._memory.export(superseded=superseded, about=about, mentions=mentions))
 
     async def settle(
         self, timeout_s: float | None = None, *, progress: Callable[[int, int], None] | None = None

@@ -1,10 +1,12 @@
 """Settings of the command line and of servers: options over variables over files over what is built in.
 
 A file is TOML, named ``holdfast.toml``, in the working folder or in the user's configuration folder
-(``$XDG_CONFIG_HOME/holdfast``); where both set a key, the working folder's wins. Keys: ``db`` (a path,
-relative to the file it stands in), ``embedder`` and ``principal``, and the table ``[policy]``: what may be
-kept, see ``holdfast.core.policy.settings``. Variables: ``HOLDFAST_DB``, ``HOLDFAST_EMBEDDER``,
-``HOLDFAST_PRINCIPAL``. A library call reads none of these.
+(``$XDG_CONFIG_HOME/holdfast``); where both set a key, the working folder's wins. Keys: ``db`` (a path, relative to the
+file it stands in), ``embedder``, ``principal``, ``house`` (a folder, relative likewise), ``keyring`` (a file with keys,
+relative likewise; only in the user's own file), ``touches`` (true or false: whether who reads what is counted; a file
+only), and the table ``[policy]``: what may be kept, see
+``holdfast.core.policy.settings``. Variables: ``HOLDFAST_DB``, ``HOLDFAST_EMBEDDER``, ``HOLDFAST_PRINCIPAL``,
+``HOLDFAST_HOUSE``, ``HOLDFAST_KEYRING``, and ``HOLDFAST_KEY`` for one key itself. A library call reads none of these.
 
 A file in the working folder may have come with the folder, so where both have a policy, of each setting the
 stricter one holds.
@@ -12,11 +14,12 @@ stricter one holds.
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +29,11 @@ if TYPE_CHECKING:
     from holdfast.model.policy import Policy
 
 FILE = "holdfast.toml"
-KEYS: tuple[str, ...] = ("db", "embedder", "principal")
+KEYS: tuple[str, ...] = ("db", "embedder", "principal", "house", "keyring")
 VARIABLES: Mapping[str, str] = {key: f"HOLDFAST_{key.upper()}" for key in KEYS}
-_OPTIONS: Mapping[str, str] = {"db": "--db", "embedder": "--embedder", "principal": "--as"}
+_OPTIONS: Mapping[str, str] = {key: "--as" if key == "principal" else f"--{key}" for key in KEYS}
+KEY_VARIABLE = "HOLDFAST_KEY"
+"""The key of one space itself; other programs of the user can read it, so a keyring is better."""
 _FILE_BYTES = 1_000_000
 _BUILT_IN = "built in"
 
@@ -38,12 +43,17 @@ class Settings:
     """What to work with, and where each of it was said.
 
     Attributes:
-        db: The file of the space.
+        db: The file that is used: that of the space, or of the registry where it is in a house.
         embedder: ``auto``, ``none``, a folder, ``openai:MODEL[@URL]`` or ``ollama:MODEL[@URL]``.
         principal: Name of who acts.
         told_by: For each key what set it: an option, a variable, a file, or ``built in``.
         files: Configuration files that were read, the strongest first.
         policy: What may be kept; None keeps everything as it is said.
+        touches: Whether who reads what is counted; true unless a file says otherwise.
+        house: The folder of the house, if one was named.
+        spaces: Names of spaces of the house that were asked for, empty for all; None where a file is used.
+        keyring: The file with the keys of encrypted spaces, if one was named.
+        key: The key of an encrypted space itself, where no keyring was named.
     """
 
     db: Path
@@ -52,6 +62,11 @@ class Settings:
     told_by: Mapping[str, str]
     files: tuple[Path, ...]
     policy: Policy | None = None
+    house: Path | None = None
+    spaces: tuple[str, ...] | None = None
+    keyring: Path | None = None
+    key: bytes | None = field(default=None, repr=False)
+    touches: bool = True
 
 
 def load_settings(
@@ -80,11 +95,13 @@ def load_settings(
         values["db"] = str(data / "holdfast.db")
     read: list[Path] = []
     policy: Policy | None = None
+    touches = True
     for path, own in ((_user_file(environment), True), (folder / FILE, False)):
         if not files or path is None or not path.is_file():
             continue
         table = _table(path)
         policy = _policy(path, table.pop("policy", None), policy)
+        touches = _switch(path, table.pop("touches", None), touches)
         for key, value in _read(path, table, own=own).items():
             values[key], told_by[key] = value, str(path)
         read.insert(0, path)
@@ -101,9 +118,42 @@ def load_settings(
             "A space in memory would end with the command, and everything in it; name a file "
             f"(:memory: was said by {told_by['db']})."
         )
+    named = values.get("keyring", "none")
+    keyring = None if named.lower() == "none" else _absolute(named, folder)
     return Settings(
-        _absolute(values["db"], folder), values["embedder"], values["principal"], told_by, tuple(read), policy
-    )
+        _absolute(values["db"], folder), values["embedder"], values["principal"], told_by, tuple(read), policy,
+        _absolute(values["house"], folder) if "house" in values else None,
+        keyring=keyring, key=None if keyring else _key(environment.get(KEY_VARIABLE, "")), touches=touches,
+    )  # fmt: skip
+
+
+def _key(text: str) -> bytes | None:
+    """A key written as 64 hexadecimal digits or in base64.
+
+    Raises:
+        InvalidField: it is neither; the message does not repeat it.
+    """
+    if not text:
+        return None
+    try:
+        key = bytes.fromhex(text) if len(text.strip()) == 64 else base64.b64decode(text.strip(), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise InvalidField(f"{KEY_VARIABLE} is no key; expected 32 bytes as 64 hexadecimal digits or in base64.")
+    return key
+
+
+def policy_file(path: Path) -> Policy:
+    """The policy that stands in a file, in the table ``[policy]``.
+
+    Raises:
+        InvalidField: the file cannot be read, is not TOML, or holds no policy.
+    """
+    policy = _policy(path, _table(path).get("policy"), None)
+    if policy is None:
+        raise InvalidField(f"{path} has no table [policy]. Nothing was changed.")
+    return policy
 
 
 def data_folder(environment: Mapping[str, str]) -> Path | None:
@@ -150,6 +200,13 @@ def _table(path: Path) -> dict[str, Any]:
         raise InvalidField(f"{path} cannot be read: {error.strerror}.") from None
 
 
+def _switch(path: Path, said: object, before: bool) -> bool:
+    """What a file says of ``touches``, or what was said before."""
+    if said is not None and not isinstance(said, bool):
+        raise InvalidField(f"touches in {path} is {said!r:.80}; expected true or false.")
+    return before if said is None else said
+
+
 def _policy(path: Path, said: Any, before: Policy | None) -> Policy | None:
     """The policy of a file, no laxer than the one before."""
     if said is None:
@@ -166,7 +223,7 @@ def _policy(path: Path, said: Any, before: Policy | None) -> Policy | None:
 def _read(path: Path, table: Mapping[str, Any], *, own: bool) -> dict[str, str]:
     """The keys a file sets; ``own`` says that it is the user's, not one that came with a folder."""
     if unknown := sorted(set(table) - set(KEYS)):
-        raise InvalidField(f"{path} sets unknown key {unknown[0]!r}; known are {', '.join(KEYS)} and policy.")
+        raise InvalidField(f"{path} sets unknown key {unknown[0]!r}; known are {', '.join(KEYS)}, touches and policy.")
     values = {key: _acceptable(f"{key} in {path}", value) for key, value in table.items()}
     embedder = values.get("embedder", "")
     if not own and re.match(r"\w+:", embedder) and not Path(embedder).is_absolute():
@@ -175,8 +232,16 @@ def _read(path: Path, table: Mapping[str, Any], *, own: bool) -> dict[str, str]:
             f"memories are sent; put it in {_user_file(os.environ) or 'your own configuration'}, "
             "HOLDFAST_EMBEDDER or --embedder."
         )
-    if values.get("db", ":memory:") != ":memory:":
-        values["db"] = str(_absolute(values["db"], path.parent))
+    if not own and "keyring" in values:
+        raise InvalidField(
+            f"{path} names a keyring. A file that comes with a folder may not choose who can read your memories; put "
+            f"it in {_user_file(os.environ) or 'your own configuration'}, HOLDFAST_KEYRING or --keyring."
+        )
+    if values.get("keyring", "none").lower() != "none":
+        values["keyring"] = str(_absolute(values["keyring"], path.parent))
+    for key in ("db", "house"):
+        if values.get(key, ":memory:") != ":memory:":
+            values[key] = str(_absolute(values[key], path.parent))
     if embedder not in ("", "auto", "none") and not re.match(r"\w+:", embedder):
         values["embedder"] = str(_absolute(embedder, path.parent))
     return values

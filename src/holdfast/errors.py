@@ -17,6 +17,8 @@ succeed later without a change by the caller.
     ├── StoreError
     │   ├── NotASpace            ├── NewerSchema       ├── Damaged
     │   ├── StoreReadOnly        ├── StoreFull         ├── StoreBusy
+    │   ├── KeyNeeded            ├── WrongKey          ├── NotEncrypted
+    │   ├── KeySpent             ├── KeyringUnusable
     │   ├── QuotaExceeded        └── Closed
     ├── ModelMismatch
     ├── EmbedderError
@@ -138,6 +140,26 @@ class StoreBusy(StoreError):
     """Another process kept the space locked for too long. Nothing was written."""
 
     retryable = True
+
+
+class KeyNeeded(StoreError):
+    """The space is encrypted and there is no key for it. It was not changed."""
+
+
+class WrongKey(StoreError):
+    """The space is encrypted with another key. It was not changed."""
+
+
+class NotEncrypted(StoreError):
+    """A key was given for a space that is not encrypted. It was not changed."""
+
+
+class KeySpent(StoreError):
+    """The space's data key has encrypted as much as it safely may; change it. Nothing was written."""
+
+
+class KeyringUnusable(StoreError):
+    """The keyring cannot be used. No key was changed."""
 
 
 class QuotaExceeded(StoreError):

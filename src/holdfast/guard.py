@@ -16,7 +16,7 @@ from typing import Any, Self, cast
 
 from holdfast.core.access import FREE, VERBS
 from holdfast.errors import Closed, NotAllowed
-from holdfast.house_wiring import Handle, OpenSpaces, acting_as
+from holdfast.house_wiring import Handle, OpenSpaces, acting_as, keep_to
 from holdfast.memory import Memory
 from holdfast.model.access import HeldSpace
 from holdfast.services.sharing import Sharing
@@ -35,24 +35,31 @@ class Gate:
         self.name = space.name
         self.principal = principal
         self.handle: Handle = spaces.handle(space)
+        self.space = acting_as(self.handle.space, principal)
+        self._policy = space.policy
+        keep_to(self.space, spaces.policy_of(space))
         self.closed = False
 
     def check(self, verb: str) -> None:
-        """Refuse what the principal may not do now.
+        """Refuse what the principal may not do now, and see to it that the policy of now holds.
 
         Raises:
             NotAllowed, Closed.
+            Damaged: the space's own policy cannot be read.
         """
         if verb in FREE:
             return
         if self.closed:
             raise Closed(f"This use of the space {self.name!r} was closed; ask the house for it again.")
         try:
-            self._sharing.check(verb, self.principal, self.name, self._id)
+            held = self._sharing.check(verb, self.principal, self.name, self._id)
         except NotAllowed:
             if not self._sharing.is_there(self._id):
                 self._spaces.close_space(self._id)  # dropped by another process
             raise
+        if held.policy != self._policy:
+            keep_to(self.space, self._spaces.policy_of(held))
+            self._policy = held.policy
 
     def call(self, verb: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Check, call, and hand out the result."""
@@ -143,4 +150,4 @@ class GuardedIterator:
 def guarded_memory(sharing: Sharing, spaces: OpenSpaces, space: HeldSpace, principal: str) -> Memory:
     """The memory in a space, for a principal that may see it: a `Memory` in all but type."""
     gate = Gate(sharing, spaces, space, principal)
-    return cast("Memory", Guarded(gate, Memory(acting_as(gate.handle.space, principal)), is_root=True))
+    return cast("Memory", Guarded(gate, Memory(gate.space), is_root=True))

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
 from holdfast.adapters.clock import SystemClock
-from holdfast.core import border, render
-from holdfast.core.budget import estimate_tokens, fill
-from holdfast.core.joining import join
+from holdfast.adapters.keyring import Keyring
+from holdfast.core import border
+from holdfast.core.budget import estimate_tokens
 from holdfast.core.names import check_name, check_principal
-from holdfast.errors import InvalidField
+from holdfast.core.packing import recall_limit
+from holdfast.core.policy.stored import check_policy
+from holdfast.errors import HoldfastError, InvalidField
 from holdfast.guard import guarded_memory
-from holdfast.house_wiring import OpenSpaces, open_registry
+from holdfast.house_wiring import OpenSpaces, check_keyring, open_registry
 from holdfast.memory import Memory
 from holdfast.model import limits
-from holdfast.model.access import OWNER, AuditEntry, Grant, Quota, Right, SpaceEntry
+from holdfast.model.access import OWNER, AuditEntry, Grant, HeldSpace, Quota, Right, SpaceEntry, Usage
 from holdfast.model.erasure import LIMITS, Verification
-from holdfast.model.house import DropReceipt, HouseHit, HouseRecollection
-from holdfast.model.ids import parse_id
-from holdfast.model.recollection import Recollection
+from holdfast.model.filters import Where
+from holdfast.model.house import DropPreview, DropReceipt, HouseRecollection
+from holdfast.model.ids import id_text, parse_id
+from holdfast.model.policy import Policy
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.services.across import joined
 from holdfast.services.sharing import Sharing
 
 SPACES_AT_ONCE = 1_000
@@ -55,24 +60,32 @@ class Holdfast:
         embedder: Embedder | str | None = "auto",
         create: bool = True,
         clock: Clock | None = None,
+        policy: Policy | None = None,
+        keyring: Keyring | None = None,
+        touches: bool = True,
     ) -> Self:
         """Open the house in a folder, making both first where there are none; finishes what a crash left undone.
 
         Args:
             as_: Who acts where a call does not say.
-            embedder, clock: As for `Memory.open`, for all spaces.
+            embedder, clock, touches: As for `Memory.open`, for all spaces.
             create: Make a house where there is none.
+            policy: What may be kept in every space, through this opening of the house. A space may have a policy of
+                its own (see `restrict`): of each setting the stricter one holds.
+            keyring: Encrypts every space that is made from now on, under a key of its own, and opens those that are;
+                a file outside the folder. Names of spaces and principals stay readable in the registry.
 
         Raises:
-            InvalidField: the principal's name is not a name.
+            InvalidField: the principal's name is not a name, the policy is none, or the keyring is in the folder.
             NotASpace, NewerSchema, Damaged, StoreReadOnly, StoreError: the house cannot be used.
         """
-        principal = check_principal(as_)
+        principal, policy = check_principal(as_), check_policy(policy)
         path, clock = Path(border.check_path(folder)).expanduser(), clock or SystemClock()
+        check_keyring(path, keyring)
         registry = open_registry(path, create=create)
         try:
             sharing = Sharing(registry, clock)
-            house = cls(sharing, OpenSpaces(path, sharing, embedder, clock), clock, principal)
+            house = cls(sharing, OpenSpaces(path, sharing, embedder, clock, policy, keyring, touches), clock, principal)
             house._repair()
         except BaseException:
             registry.close()
@@ -94,18 +107,19 @@ class Holdfast:
 
     # Spaces
 
-    def create(self, name: str, *, by: str | None = None) -> SpaceEntry:
+    def create(self, name: str, *, policy: Policy | None = None, by: str | None = None) -> SpaceEntry:
         """Make a space; durable when this returns. Only who administers the house may.
 
         Args:
             name: Segments with slashes between them, such as ``acme/ada``; see `holdfast.core.names`.
+            policy: What may be kept in it, for everyone; see `restrict`.
 
         Raises:
-            InvalidField: the name cannot be one.
+            InvalidField: the name cannot be one, or the policy cannot be kept.
             NotAllowed.
             AlreadyThere: a space of that name is there, or of one that looks the same.
         """
-        entry = self._sharing.create(name, self._who(by))
+        entry = self._sharing.create(name, self._who(by), policy)
         self._spaces.make(self._sharing.check("Holdfast.space", self._who(by), entry.name, parse_id(entry.id)))
         return entry
 
@@ -147,6 +161,41 @@ class Holdfast:
         """
         return self._sharing.limit(name, quota, self._who(by))
 
+    def usage(self, name: str, *, as_: str | None = None) -> Usage:
+        """What a space holds and took in, as its quota counts it. Needs the right ``read`` there.
+
+        Raises:
+            InvalidField, NotAllowed, Damaged.
+        """
+        return self._measured("Holdfast.usage", name, as_)[1]
+
+    def restrict(self, name: str, policy: Policy | None, *, by: str | None = None) -> SpaceEntry:
+        """Set what may be kept in a space, for everyone who writes there. Only who administers the house may.
+
+        It is kept in the registry, stands in the audit, and holds in every process from the next call on. Together
+        with the policy the house was opened with, of each setting the stricter one holds; so neither loosens the
+        other. What is held already stays until ``admission.audit`` is called.
+
+        Args:
+            policy: In place of the one the space has; None for none of its own. Lifetimes in whole minutes.
+
+        Raises:
+            InvalidField, NotAllowed.
+        """
+        return self._sharing.restrict(name, policy, self._who(by))
+
+    def preview_drop(self, name: str, *, as_: str | None = None) -> DropPreview:
+        """What dropping a space would erase, and the token that confirms it. Needs the right ``admin`` there.
+
+        Raises:
+            InvalidField, NotAllowed, Damaged.
+        """
+        held, usage, state = self._measured("Holdfast.preview_drop", name, as_)
+        return DropPreview(
+            space=held.name, id=id_text(held.id), memories=usage.memories, bytes=usage.bytes,
+            grants=len(self._sharing.grants_on(held.id)), token=sha256(held.id + state).hexdigest()[:16],
+        )  # fmt: skip
+
     def drop(self, name: str, *, confirm: str, as_: str | None = None, reason: str | None = None) -> DropReceipt:
         """Erase a space with everything in it, for good. Needs the right ``admin`` there.
 
@@ -154,16 +203,20 @@ class Holdfast:
         removed, its name taken out of the registry. A crash in between is made good when the house is opened again.
 
         Args:
-            confirm: The name once more.
+            confirm: The name once more; or the token of `preview_drop`, where nothing may have been written since.
             reason: Kept in the receipt: write nothing into it that should go.
 
         Raises:
-            InvalidField: ``confirm`` is not the name; nothing was erased.
+            InvalidField: ``confirm`` is neither; nothing was erased.
             NotAllowed.
             StoreError: a file cannot be erased; the space is gone from the house all the same.
         """
-        if check_name(confirm, "space") != check_name(name, "space"):
-            raise InvalidField(f"{confirm!r:.80} does not confirm the space {name!r:.80}. Nothing was erased.")
+        confirms = check_name(confirm, "space") == check_name(name, "space")
+        if not confirms and confirm != self.preview_drop(name, as_=as_).token:
+            raise InvalidField(
+                f"{confirm!r:.80} does not confirm the space {name!r:.80}: it is not its name, nor the token of a look "
+                "at it as it is now. Nothing was erased."
+            )
         return self._erase(self._sharing.bury(name, self._who(as_), reason))
 
     def receipts(self, *, as_: str | None = None) -> list[DropReceipt]:
@@ -224,11 +277,12 @@ class Holdfast:
         spaces: Sequence[str] | None = None,
         as_: str | None = None,
         budget_tokens: int | None = None,
-        limit: int = 10,
-        where: Mapping[str, str | Sequence[str]] | None = None,
+        limit: int | None = None,
+        where: Where | None = None,
         since: When | None = None,
         until: When | None = None,
         now: When | None = None,
+        min_confidence: float = 0.0,
     ) -> HouseRecollection:
         """What several spaces hold about a question, best first, each hit with its space.
 
@@ -237,7 +291,8 @@ class Holdfast:
 
         Args:
             spaces: Where to look, 1 to 1,000 names; everywhere the principal may read where None.
-            limit: The most hits in all, 1 to 1,000.
+            limit: The most hits in all, 1 to 1,000; as in `Memory.recall` where None.
+            min_confidence: A space that is less sure than this, 0 to 1, gives nothing.
             query, budget_tokens, where, since, until, now: See `Memory.recall`.
 
         Raises:
@@ -245,28 +300,28 @@ class Holdfast:
             InvalidText, InvalidFilter, InvalidTime, InvalidField.
         """
         start = self._clock.monotonic_s()
-        limit = border.check_count(limit, "limit", limits.LIMIT_HITS)
-        border.check_text(query, "query", limits.QUERY_CHARS)
         if budget_tokens is not None:
             border.check_count(budget_tokens, "budget", 10_000_000)
+        limit = border.check_count(recall_limit(limit, budget_tokens), "limit", limits.LIMIT_HITS)
+        border.check_text(query, "query", limits.QUERY_CHARS)
+        border.check_unit(min_confidence, "least confidence")
         who = check_principal(self._who(as_))
         names = [entry.name for entry in self.spaces(as_=who)] if spaces is None else _checked_spaces(spaces)
         # All of them are checked before the first is asked; two spellings of a name are one space.
         held = {space.id: space for space in (self._sharing.check("Memory.recall", who, name) for name in names)}
         found = {
             space.name: guarded_memory(self._sharing, self._spaces, space, who).recall(
-                query, limit=limit, where=where, since=since, until=until, now=now
+                query, limit=limit, where=where, since=since, until=until, now=now, min_confidence=min_confidence
             )
             for space in held.values()
         }
-        hits = _joined(found, limit, budget_tokens)
-        text = _fenced(hits)
+        hits, text = joined(found, query, limit, budget_tokens, estimate_tokens)
         return HouseRecollection(
             query=query,
             hits=tuple(hits),
             text=text,
             tokens=estimate_tokens(text) if text else 0,
-            confidence=max((one.confidence for one in found.values()), default=0.0) if hits else 0.0,
+            confidence=max((one.confidence for one in found.values()), default=0.0),
             by_space={name: one.confidence for name, one in found.items()},
             degraded="; ".join(dict.fromkeys(one.degraded for one in found.values() if one.degraded)) or None,
             pending=sum(one.pending for one in found.values()),
@@ -288,16 +343,27 @@ class Holdfast:
         problems = self._sharing.problems(self._who(as_))
         held = {space.id: space for space in self._sharing.held()}
         problems += [
-            f"the file of the space {space.name!r} is missing; restore it from a backup"
+            f"the file of the space {space.name!r} is missing ({space.id.hex()}.db); restore it from a backup, or "
+            "drop the space"
             for space in held.values()
             if space.made and not self._spaces.has_file(space.id)
         ]
         problems += [
-            f"{paths[0].name} belongs to no space of this house; it was left alone"
+            f"{paths[0].name} belongs to no space of this house; it was left alone: look into it as a space of its own "
+            "(holdfast stats --db), then move it out of the folder"
             for space, paths in self._spaces.files().items()
             if space not in held
         ]
         return problems
+
+    def _measured(self, verb: str, name: str, as_: str | None) -> tuple[HeldSpace, Usage, bytes]:
+        who, name = check_principal(self._who(as_)), check_name(name, "space")
+        held = self._sharing.check(verb, who, name)
+        try:
+            return held, *self._spaces.usage(held)
+        except HoldfastError:
+            self._sharing.check(verb, who, name, held.id)  # dropped meanwhile: answered as if it had never been
+            raise
 
     def _who(self, named: str | None) -> str:
         return self._principal if named is None else named
@@ -322,25 +388,3 @@ def _checked_spaces(spaces: object) -> list[str]:
     if not 0 < len(listed) <= SPACES_AT_ONCE:
         raise InvalidField(f"The spaces are {spaces!r:.60}; expected a list of 1 to {SPACES_AT_ONCE:,} names.")
     return [check_name(name, "space") for name in listed]
-
-
-def _joined(found: Mapping[str, Recollection], limit: int, budget_tokens: int | None) -> list[HouseHit]:
-    names = list(found)
-    placed = join([(found[name].confidence, len(found[name])) for name in names], limit)
-    hits = [HouseHit(names[one.ranking], found[names[one.ranking]][one.place], one.share) for one in placed]
-    if budget_tokens is None:
-        return hits
-    lines = [_line(place, hit) for place, hit in enumerate(hits, 1)]
-    room = budget_tokens - estimate_tokens("\n".join((render.OPEN, render.NOTE, render.CLOSE)))
-    return [hits[place] for place in fill(lines, room, lambda line: estimate_tokens("\n" + line))]
-
-
-def _fenced(hits: Sequence[HouseHit]) -> str:
-    if not hits:
-        return ""
-    return "\n".join((render.OPEN, render.NOTE, *(_line(n, hit) for n, hit in enumerate(hits, 1)), render.CLOSE))
-
-
-def _line(number: int, hit: HouseHit) -> str:
-    # A name holds no character that could end the fence or the line; see `holdfast.core.names`.
-    return render.line(number, hit.record).replace(f"[{number}] ", f"[{number}] in {hit.space}: ", 1)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from holdfast.adapters.keyring import Keyring
 from holdfast.aio import AsyncMemory
 from holdfast.house import Holdfast
-from holdfast.model.access import OWNER, AuditEntry, Grant, Quota, Right, SpaceEntry
+from holdfast.model.access import OWNER, AuditEntry, Grant, Quota, Right, SpaceEntry, Usage
 from holdfast.model.erasure import Verification
-from holdfast.model.house import DropReceipt, HouseRecollection
+from holdfast.model.filters import Where
+from holdfast.model.house import DropPreview, DropReceipt, HouseRecollection
+from holdfast.model.policy import Policy
 from holdfast.model.times import When
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
@@ -34,11 +37,24 @@ class AsyncHoldfast:
         embedder: Embedder | str | None = "auto",
         create: bool = True,
         clock: Clock | None = None,
+        policy: Policy | None = None,
+        keyring: Keyring | None = None,
+        touches: bool = True,
     ) -> Self:
         """See `Holdfast.open`."""
         threads = Threads("holdfast-house")
         try:
-            house = await threads.run(Holdfast.open, folder, as_=as_, embedder=embedder, create=create, clock=clock)
+            house = await threads.run(
+                Holdfast.open,
+                folder,
+                as_=as_,
+                embedder=embedder,
+                create=create,
+                clock=clock,
+                policy=policy,
+                keyring=keyring,
+                touches=touches,
+            )
         except BaseException:
             threads.shutdown()
             raise
@@ -57,9 +73,9 @@ class AsyncHoldfast:
         await self._threads.run(self._house.close)
         self._threads.shutdown()
 
-    async def create(self, name: str, *, by: str | None = None) -> SpaceEntry:
+    async def create(self, name: str, *, policy: Policy | None = None, by: str | None = None) -> SpaceEntry:
         """See `Holdfast.create`."""
-        return await self._threads.run(self._house.create, name, by=by)
+        return await self._threads.run(self._house.create, name, policy=policy, by=by)
 
     async def spaces(self, *, as_: str | None = None) -> list[SpaceEntry]:
         """See `Holdfast.spaces`."""
@@ -77,6 +93,18 @@ class AsyncHoldfast:
     async def limit(self, name: str, quota: Quota, *, by: str | None = None) -> SpaceEntry:
         """See `Holdfast.limit`."""
         return await self._threads.run(self._house.limit, name, quota, by=by)
+
+    async def usage(self, name: str, *, as_: str | None = None) -> Usage:
+        """See `Holdfast.usage`."""
+        return await self._threads.run(self._house.usage, name, as_=as_)
+
+    async def restrict(self, name: str, policy: Policy | None, *, by: str | None = None) -> SpaceEntry:
+        """See `Holdfast.restrict`."""
+        return await self._threads.run(self._house.restrict, name, policy, by=by)
+
+    async def preview_drop(self, name: str, *, as_: str | None = None) -> DropPreview:
+        """See `Holdfast.preview_drop`."""
+        return await self._threads.run(self._house.preview_drop, name, as_=as_)
 
     async def drop(self, name: str, *, confirm: str, as_: str | None = None, reason: str | None = None) -> DropReceipt:
         """See `Holdfast.drop`."""
@@ -111,16 +139,17 @@ class AsyncHoldfast:
         spaces: Sequence[str] | None = None,
         as_: str | None = None,
         budget_tokens: int | None = None,
-        limit: int = 10,
-        where: Mapping[str, str | Sequence[str]] | None = None,
+        limit: int | None = None,
+        where: Where | None = None,
         since: When | None = None,
         until: When | None = None,
         now: When | None = None,
+        min_confidence: float = 0.0,
     ) -> HouseRecollection:
         """See `Holdfast.recall`."""
         return await self._threads.run(
             self._house.recall, query, spaces=spaces, as_=as_, budget_tokens=budget_tokens, limit=limit, where=where,
-            since=since, until=until, now=now,
+            since=since, until=until, now=now, min_confidence=min_confidence,
         )  # fmt: skip
 
     async def audit(self, *, as_: str | None = None) -> list[AuditEntry]:

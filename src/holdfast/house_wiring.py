@@ -11,20 +11,26 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
+from holdfast.adapters.keyring import Keyring
+from holdfast.adapters.sqlite.envelope import sealed_space
 from holdfast.adapters.sqlite.registry import SqliteRegistry
 from holdfast.adapters.sqlite.usage import usage_of
-from holdfast.errors import Closed, Damaged, NotAllowed, NotASpace, StoreError, StoreReadOnly
-from holdfast.model.access import OWNER, HeldSpace
+from holdfast.core.policy.stored import policy_of, together
+from holdfast.errors import Closed, Damaged, InvalidField, NotAllowed, NotASpace, StoreError, StoreReadOnly
+from holdfast.model.access import OWNER, HeldSpace, Quota, Usage
+from holdfast.model.ids import Id
+from holdfast.model.policy import Policy
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.ports.store import SpaceStore
-from holdfast.services.quotas import LimitedStore
+from holdfast.services.quotas import MINUTE_MS, LimitedStore
 from holdfast.services.sharing import Sharing
 from holdfast.wiring import Space, open_space
 
 REGISTRY = "house.db"
 KEPT_OPEN = 32
 """Spaces that stay open although nobody uses them at the moment."""
+_EVERYTHING = Quota(memories=2**62, bytes=2**62, writes_a_minute=2**62)
 _BLOCK = bytes(1 << 20)
 _CONTENT = (".db", ".db-wal", ".db-journal")
 """Endings of files that hold what a space holds; the others hold locks and places."""
@@ -40,6 +46,8 @@ def open_registry(folder: Path, *, create: bool) -> SqliteRegistry:
         NotASpace: it is no folder, or its registry is another file.
         StoreReadOnly: there is none, or it cannot be written.
     """
+    if folder.exists() and not folder.is_dir():
+        raise NotASpace(f"{folder} is a file; a house is a folder. It was not changed.")
     if not create and not (folder / REGISTRY).exists():
         raise StoreReadOnly(f"There is no house in {folder}. Nothing was made; open it with create=True to make one.")
     try:
@@ -48,7 +56,26 @@ def open_registry(folder: Path, *, create: bool) -> SqliteRegistry:
         raise NotASpace(f"{folder} is a file; a house is a folder. It was not changed.") from None
     except OSError as error:
         raise StoreError(f"{folder} cannot be made ({error.strerror}). Nothing was made.") from None
-    return SqliteRegistry(str(folder / REGISTRY))
+    try:
+        return SqliteRegistry(str(folder / REGISTRY))
+    except StoreReadOnly as error:
+        raise StoreReadOnly(
+            f"The house in {folder} cannot be used: {error} A house is written even to read from it; allow writing to "
+            "the folder and its files."
+        ) from None
+
+
+def check_keyring(folder: Path, keyring: Keyring | None) -> None:
+    """Refuse a keyring in a house's folder.
+
+    Raises:
+        InvalidField: whoever copied the folder would have the keys with the data, and a backup would keep them.
+    """
+    if keyring is not None and keyring.path.is_relative_to(folder.absolute().resolve()):
+        raise InvalidField(
+            f"The keyring {keyring.path} is in the folder of the house, {folder}: whoever copies the folder would have "
+            "the keys with what they open, and a backup would keep keys that are destroyed here. Keep it elsewhere."
+        )
 
 
 class Handle:
@@ -69,11 +96,23 @@ class Handle:
 class OpenSpaces:
     """Opens each space of a house once in this process, with one model for all of them."""
 
-    def __init__(self, folder: Path, sharing: Sharing, embedder: Embedder | str | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sharing: Sharing,
+        embedder: Embedder | str | None,
+        clock: Clock,
+        policy: Policy | None = None,
+        keyring: Keyring | None = None,
+        touches: bool = True,
+    ) -> None:
         self._folder = folder
         self._sharing = sharing
         self._embedder = embedder
         self._clock = clock
+        self._policy = policy
+        self._keyring = keyring
+        self._touches = touches
         self._lock = threading.Lock()
         self._closed = False
         self._open: weakref.WeakValueDictionary[bytes, Handle] = weakref.WeakValueDictionary()
@@ -112,7 +151,10 @@ class OpenSpaces:
             self._refuse_dropped(space)
             raise Damaged(f"The file of the space {space.name!r} is missing: {path}. Restore it from a backup.")
         try:
-            opened = open_space(str(path), self._embedder, OWNER, read_only=False, create=False, clock=self._clock)
+            opened = open_space(
+                str(path), self._embedder, OWNER, read_only=False, create=False, clock=self._clock,
+                key=self._key_of(space.id), touches=self._touches,
+            )  # fmt: skip
         except StoreError:
             self._refuse_dropped(space)
             raise
@@ -126,6 +168,7 @@ class OpenSpaces:
             self._embedder = opened.embedding.embedder  # loaded once, for every space
         limited = LimitedStore(opened.store, self._clock, lambda: self._sharing.quota_of(space.id), usage_of)
         opened.ledger.store = cast("SpaceStore", limited)
+        opened.transfer.takes_journals = False  # a right of its own: Storage.merge
         return handle
 
     def _make(self, space: HeldSpace) -> None:
@@ -133,12 +176,40 @@ class OpenSpaces:
         with self._sharing.making(space.id) as is_missing:
             if is_missing:
                 open_space(
-                    str(self._path(space.id)), None, OWNER, read_only=False, create=True, clock=self._clock
-                ).close()
+                    str(self._path(space.id)), None, OWNER, read_only=False, create=True, clock=self._clock,
+                    key=self._keyring, as_id=Id(space.id),
+                ).close()  # fmt: skip
+
+    def _key_of(self, space: bytes) -> Keyring | None:
+        """The keyring for a space that is encrypted, or should be: one made before there was a keyring is not."""
+        if self._keyring is None:
+            return None
+        sealed = sealed_space(self._path(space))
+        return self._keyring if sealed is not None or self._keyring.holds(Id(space)) else None
 
     def _refuse_dropped(self, space: HeldSpace) -> None:
         if not self._sharing.is_there(space.id):
             raise NotAllowed(f"There is no space {space.name!r} any more. Nothing was done.")
+
+    def policy_of(self, space: HeldSpace) -> Policy | None:
+        """What may be kept in a space: what its own policy and that of this house both let through.
+
+        Raises:
+            Damaged: its own policy cannot be read.
+        """
+        return together(None if space.policy is None else policy_of(space.policy, space.name), self._policy)
+
+    def usage(self, space: HeldSpace) -> tuple[Usage, bytes]:
+        """What a space holds and took in during the last minute, and a value that changes with every write there.
+
+        Raises:
+            NotAllowed, Damaged: as for `handle`.
+        """
+        handle = self.handle(space)
+        with handle.space.store.reading() as view:
+            live, head = view.count(quarantined=True), view.head()
+            usage = usage_of(view, _EVERYTHING, self._clock.now_ms() - MINUTE_MS + 1, live)
+        return usage, head.chain + head.seq.to_bytes(8, "big")
 
     def close_space(self, space: bytes) -> None:
         """Close a space in every house of this process."""
@@ -155,11 +226,15 @@ class OpenSpaces:
             handle.close()
 
     def erase(self, space: bytes) -> tuple[int, int]:
-        """Overwrite and remove the files of a space; gives how many there were and their bytes.
+        """Destroy the key of a space, overwrite and remove its files; gives how many there were and their bytes.
 
         Raises:
-            StoreError: one of them is still there.
+            StoreError: one of them, or the key, is still there.
         """
+        if self._keyring is not None:
+            path = self._path(space)
+            for one in {Id(space), (sealed_space(path) if path.exists() else None) or Id(space)}:
+                self._keyring.drop(one)
         return erase_files(self._folder, space)
 
     def files(self) -> dict[bytes, list[Path]]:
@@ -224,6 +299,11 @@ def _overwrite(path: Path) -> None:
         while left > 0:
             left -= file.write(_BLOCK[:left])
         os.fsync(file.fileno())
+
+
+def keep_to(space: Space, policy: Policy | None) -> None:
+    """Hold a copy that `acting_as` made to a policy, from its next call on."""
+    space.remembering.policy = space.auditing.policy = policy
 
 
 def acting_as(space: Space, actor: str) -> Space:

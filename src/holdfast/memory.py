@@ -7,14 +7,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from holdfast.adapters.keyring import Keyring
 from holdfast.core.border import check_path
-from holdfast.groups import Admission, Storage
+from holdfast.groups import Admission, Expectations, Recalls, Storage
+from holdfast.model.asked import Expectation
+from holdfast.model.encryption import FileKey
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
+from holdfast.model.filters import Where
+from holdfast.model.insight import History, Summary, Why
 from holdfast.model.policy import Policy
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Scalar
-from holdfast.model.reports import HistoryEntry, ImportReport, Stats
+from holdfast.model.reports import ImportReport
 from holdfast.model.times import When
+from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.session import Session
@@ -29,12 +35,15 @@ class Memory:
     Attributes:
         admission: What may be kept: judging again, and letting out of quarantine.
         storage: The file itself.
+        recalls, expectations: Recalls explained, kept and asked again; what questions must bring back.
     """
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self.admission = Admission(space)
         self.storage = Storage(space)
+        self.recalls = Recalls(space)
+        self.expectations = Expectations(space)
 
     @classmethod
     def open(
@@ -47,6 +56,9 @@ class Memory:
         create: bool = True,
         clock: Clock | None = None,
         policy: Policy | None = None,
+        touches: bool = True,
+        key: bytes | Keyring | FileKey | None = None,
+        tokenizer: Count | str | Path | None = None,
     ) -> Self:
         """Open the space in a file, making it first where there is none.
 
@@ -59,14 +71,20 @@ class Memory:
             create: Make the file where it is missing.
             policy: What may be kept, see `holdfast.Policy`; None keeps everything as it is said.
             clock: Where times and randomness come from; the machine's own by default.
+            touches: Count who reads what, for `summary`, `history` and `why`; never counted when read-only.
+            key: Of an encrypted space, also one made here: 32 random bytes, a `Keyring`, or a `FileKey`.
+            tokenizer: Counts the tokens of a budget: a function of a text, or a ``tokenizer.json``; else estimated.
 
         Raises:
+            KeyNeeded, WrongKey, NotEncrypted: the key does not fit; the file was not changed.
             NotASpace, NewerSchema, Damaged, StoreReadOnly, StoreError: the file cannot be used.
             ModelMismatch: the space holds vectors of another model.
         """
-        return cls(
-            open_space(check_path(path), embedder, as_, read_only=read_only, create=create, clock=clock, policy=policy)
-        )
+        space = open_space(
+            check_path(path), embedder, as_, read_only=read_only, create=create, clock=clock, policy=policy,
+            touches=touches, key=key, tokenizer=tokenizer,
+        )  # fmt: skip
+        return cls(space)
 
     def __enter__(self) -> Self:
         return self
@@ -186,19 +204,10 @@ class Memory:
         )  # fmt: skip
 
     def forget(
-        self,
-        *ids: str,
-        about: str | None = None,
-        mentions: bool = False,
-        session: str | None = None,
-        since: When | None = None,
-        until: When | None = None,
-        where: Mapping[str, str | Sequence[str]] | None = None,
-        query: str | None = None,
-        limit: int = 10,
-        confirm: str | None = None,
-        reason: str | None = None,
-    ) -> ForgetReceipt:
+        self, *ids: str, about: str | None = None, mentions: bool = False, session: str | None = None,
+        since: When | None = None, until: When | None = None, where: Where | None = None, query: str | None = None,
+        limit: int = 10, confirm: str | None = None, reason: str | None = None,
+    ) -> ForgetReceipt:  # fmt: skip
         """Erase memories and everything derived from them, everywhere in the space, for good.
 
         What meets every condition given is erased, superseded memories too. The receipt is recorded in
@@ -224,17 +233,10 @@ class Memory:
         return self._space.forgetting.forget(selection, reason=reason, confirm=confirm)
 
     def preview_forget(
-        self,
-        *ids: str,
-        about: str | None = None,
-        mentions: bool = False,
-        session: str | None = None,
-        since: When | None = None,
-        until: When | None = None,
-        where: Mapping[str, str | Sequence[str]] | None = None,
-        query: str | None = None,
+        self, *ids: str, about: str | None = None, mentions: bool = False, session: str | None = None,
+        since: When | None = None, until: When | None = None, where: Where | None = None, query: str | None = None,
         limit: int = 10,
-    ) -> ForgetPreview:
+    ) -> ForgetPreview:  # fmt: skip
         """What `forget` would erase under these conditions, what would fall with it, and what only names it."""
         selection = self._space.forgetting.selection(
             ids, about=about, mentions=mentions, session=session, since=since, until=until, where=where, query=query,
@@ -261,33 +263,41 @@ class Memory:
     # Reading
 
     def recall(
-        self,
-        query: str,
-        *,
-        budget_tokens: int | None = None,
-        limit: int = 10,
-        where: Mapping[str, str | Sequence[str]] | None = None,
-        since: When | None = None,
-        until: When | None = None,
-        now: When | None = None,
-    ) -> Recollection:
+        self, query: str, *, budget_tokens: int | None = None, limit: int | None = None, where: Where | None = None,
+        since: When | None = None, until: When | None = None, now: When | None = None, thorough: bool = False,
+        min_confidence: float = 0.0, at: When | None = None,
+    ) -> Recollection:  # fmt: skip
         """What is remembered about a question, best first, with reasons.
 
         Args:
             query: A question or topic in any words, 1 to 100,000 characters.
-            budget_tokens: Take hits in order until their text fills so many tokens.
-            limit: The most hits, 1 to 1,000.
-            where: Only memories whose fields equal these values (or one of several): ``author``,
-                ``role``, ``session``, ``kind``, ``category``, ``subject``, ``source``, ``tag``,
-                ``mark``, ``origin``.
+            budget_tokens: Take the best set of hits whose text stays within so many; see `holdfast.core.packing`.
+            limit: The most hits, 1 to 1,000; where None, 10, and with a budget as many as it holds.
+            where: Only memories for which this filter is true, a mapping or a text such as
+                ``"category = health and not tag in (a, b)"``; see `holdfast.core.filters`.
             since, until: Only what was said, or became true, from and before these times.
             now: The moment the question is asked, for "last week"; the clock's by default.
+            thorough: Look closer at the best candidates, token by token. What it reads of a text the first
+                time takes a model on this machine about as long as embedding it; then it is kept in memory.
+            min_confidence: Give no hits where the confidence is below this, 0 to 1; it is still told.
+            at: Answer as then; takes what `Memory.at` takes, which is the better one for several questions.
 
         Raises:
             InvalidText, InvalidFilter, InvalidTime, InvalidField.
         """
-        return self._space.recalling.recall(
-            query, budget_tokens=budget_tokens, limit=limit, where=where, since=since, until=until, now=now
+        with self._space.then(at) as space:
+            return space.recalling.recall(
+                query, budget_tokens=budget_tokens, limit=limit, where=where, since=since, until=until, now=now,
+                thorough=thorough, min_confidence=min_confidence,
+            )  # fmt: skip
+
+    def expect(
+        self, query: str, *, contains: str | Sequence[str] = (), not_contains: str | Sequence[str] = (),
+        id: str | None = None, limit: int = 10, where: Where | None = None,  # noqa: A002
+    ) -> Expectation:  # fmt: skip
+        """See `holdfast.groups.Expectations.add`."""
+        return self.expectations.add(
+            query, contains=contains, not_contains=not_contains, id=id, limit=limit, where=where
         )
 
     def get(self, id: str) -> Record:  # noqa: A002
@@ -298,13 +308,15 @@ class Memory:
         """
         return self._space.inspecting.get(id)
 
-    def history(self, id: str) -> list[HistoryEntry]:  # noqa: A002
-        """Everything that happened to a memory, oldest first; works for forgotten ones too."""
+    def history(self, id: str) -> History:  # noqa: A002
+        """Everything that happened to a memory, oldest first, and who read it; works for forgotten ones too."""
         return self._space.inspecting.history(id)
 
-    def records(
-        self, *, where: Mapping[str, str | Sequence[str]] | None = None, quarantined: bool = False
-    ) -> Iterator[Record]:
+    def why(self, id: str) -> Why:  # noqa: A002
+        """Why a memory is held, in words: where it came from, what it rests on, who used it; forgotten ones too."""
+        return self._space.explaining.why(id)
+
+    def records(self, *, where: Where | None = None, quarantined: bool = False) -> Iterator[Record]:
         """Every live memory that matches, in order of arrival, quarantined ones on request; see `recall`."""
         return self._space.inspecting.records(where, quarantined=quarantined)
 
@@ -318,11 +330,9 @@ class Memory:
         """
         return Memory(self._space.at(moment, seq))
 
-    def stats(self) -> Stats:
-        """Counts and sizes."""
-        return self._space.inspecting.stats()
-
-    # Moving in and out
+    def summary(self) -> Summary:
+        """What is kept, where it came from, who used it, and how much room it takes."""
+        return self._space.inspecting.summary()
 
     def import_(
         self,
@@ -343,8 +353,9 @@ class Memory:
         Args:
             source: A file, a folder, or the lines of a file in one of Holdfast's own formats.
             format: ``auto``, ``conversation``, ``records``, or the name of another program's format.
-            skip_errors: Go on after a line that cannot be taken and report it; otherwise it stops there. What
-                other programs keep is always read to the end, and what cannot be taken is reported.
+            skip_errors: Go on after a line or an entry that cannot be taken and report it; otherwise an import stops
+                there. What other programs keep is always read to the end and what cannot be taken is reported:
+                without this the whole conversation, with it the entry alone.
             zone: Offset for times that have none: ``UTC`` or such as ``+01:00``.
             dry_run: Write nothing; the report says what an import would do.
             confirm_removal: Needed where more than 100 facts beyond the new ones are gone at their source.
@@ -360,18 +371,18 @@ class Memory:
             confirm_removal=confirm_removal, progress=progress,
         )  # fmt: skip
 
-    def export(self, *, superseded: bool = False) -> Iterator[str]:
-        """Every live memory as one JSON object a line, in order of arrival.
+    def export(self, *, superseded: bool = False, about: str | None = None, mentions: bool = False) -> Iterator[str]:
+        """Every live memory as one JSON object a line, in order of arrival; `Storage.journal` gives the whole space.
 
         Args:
             superseded: Superseded ones too.
+            about: All that was said by or noted about that name, earlier versions too, each with where it came from.
+            mentions: With ``about``, also what only names it.
 
         Raises:
             Damaged: a memory is not what was written; what came before it has been given.
         """
-        return self._space.transfer.export(superseded=superseded)
-
-    # Keeping
+        return self._space.transfer.export(superseded=superseded, about=about, mentions=mentions)
 
     def settle(self, timeout_s: float | None = None, *, progress: Callable[[int, int], None] | None = None) -> int:
         """Wait until every memory has its vector; gives how many still have none when time is up.

@@ -3,33 +3,56 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from holdfast.adapters.clock import SystemClock
+from holdfast.adapters.keyring import GivenKey, Keyring, keys_of
+from holdfast.adapters.sqlite.backup import SqliteFiles
+from holdfast.adapters.sqlite.rotation import Sealing
 from holdfast.adapters.sqlite.store import SqliteStore
+from holdfast.adapters.sqlite.whole_file import checked_file_key
+from holdfast.adapters.tokens import token_count
 from holdfast.core.border import check_label
+from holdfast.core.budget import estimate_tokens
 from holdfast.core.codec import decode_content
 from holdfast.core.proof import genesis
-from holdfast.errors import NoEmbedder
+from holdfast.errors import InvalidField, NoEmbedder, StoreError
+from holdfast.model.encryption import FileKey
 from holdfast.model.events import Event
-from holdfast.model.ids import time_ordered_id
+from holdfast.model.ids import Id, time_ordered_id
 from holdfast.model.policy import Policy
 from holdfast.model.times import When
+from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.ports.importer import Importer
+from holdfast.ports.keys import SpaceKeys
 from holdfast.ports.store import Entry, Identity, SpaceStore
+from holdfast.services.asking import Asking
 from holdfast.services.auditing import Auditing
+from holdfast.services.backups import Backups
 from holdfast.services.embedding import Embedding
+from holdfast.services.explaining import Explaining
 from holdfast.services.forgetting import Forgetting
 from holdfast.services.inspecting import Inspecting
+from holdfast.services.journals import Journals
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
 from holdfast.services.past import copy_until, cut_of, lend_vectors
+from holdfast.services.recall_explaining import RecallExplaining
 from holdfast.services.recalling import Recalling
 from holdfast.services.remembering import Remembering
+from holdfast.services.restoring import Restoring
+from holdfast.services.touches import TouchBook, Touches
 from holdfast.services.transfer import Transfer
+
+_EMBEDS = ("fingerprint", "dimensions", "prepare", "embed", "embed_query")
+"""What an `Embedder` has."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +63,39 @@ class Space:
     ledger: Ledger
     index: LiveIndex
     embedding: Embedding
+    touches: Touches
     remembering: Remembering
     forgetting: Forgetting
     recalling: Recalling
     inspecting: Inspecting
+    explaining: Explaining
+    recall_explaining: RecallExplaining
+    asking: Asking
     transfer: Transfer
+    journals: Journals
     auditing: Auditing
+    backups: Backups
+    sealing: Sealing
     actor: str
 
     def close(self) -> None:
         """Stop background work and release the store."""
         self.embedding.close()
+        self.touches.book.close()
         self.index.drop()
         self.store.close()
+
+    @contextmanager
+    def then(self, moment: When | None) -> Generator[Space]:
+        """The space as it was, for the time of a ``with``; as it is where no moment is given."""
+        if moment is None:
+            yield self
+            return
+        past = self.at(moment, None)
+        try:
+            yield past
+        finally:
+            past.close()
 
     def at(self, moment: When | None, seq: int | None) -> Space:
         """The space as it was, read-only, in memory."""
@@ -66,7 +109,7 @@ class Space:
             lend_vectors(self.store, past, _entry_of)
         past.read_only = True
         embedding = (self.embedding.embedder, self.embedding.why_none)
-        return _assemble(past, self.ledger.clock, *embedding, self.actor, as_of_ms=at_ms)
+        return _assemble(past, self.ledger.clock, *embedding, self.actor, as_of_ms=at_ms, count=self.recalling.count)
 
 
 def open_space(
@@ -78,22 +121,101 @@ def open_space(
     create: bool,
     clock: Clock | None,
     policy: Policy | None = None,
+    touches: bool = True,
+    key: bytes | Keyring | FileKey | None = None,
+    as_id: Id | None = None,
+    tokenizer: Count | str | Path | None = None,
 ) -> Space:
-    """Open the space in a file; see `holdfast.Memory.open`."""
+    """Open the space in a file; see `holdfast.Memory.open`.
+
+    Args:
+        as_id: The id of a space that is made here; a new one by default.
+    """
     check_label(actor, "principal")
+    keys, file_key = _keys_of(path, key)
+    _check_embedder(embedder)
+    count = estimate_tokens if tokenizer is None else token_count(tokenizer)
     clock = clock or SystemClock()
     space, node = (time_ordered_id(clock.now_ms(), clock.entropy(10)) for _ in range(2))
+    space = as_id or space
     fresh = Identity(space, node, clock.entropy(32))
-    name = path if path == ":memory:" else str(Path(path).expanduser())
-    store = SqliteStore(name, fresh, genesis(space, node), read_only=read_only, create=create)
+    try:
+        name = path if path == ":memory:" else str(Path(path).expanduser())
+        store = SqliteStore(
+            name, fresh, genesis(space, node), read_only=read_only, create=create, keys=keys, file_key=file_key
+        )
+    except OSError as error:
+        raise StoreError(f"{path:.200} cannot be opened ({error.strerror}). Nothing was changed.") from error
+    except RuntimeError as error:  # from expanduser alone
+        raise InvalidField(f"{path:.200} names a home folder that is not known ({error}). Nothing was made.") from error
     try:
         found, why_none = _find_embedder(embedder)
-        space = _assemble(store, clock, found, why_none, actor, policy=policy)
+        space = _assemble(store, clock, found, why_none, actor, policy=policy, touched=touches, count=count)
+        space.sealing.settle_keys()
         space.ledger.refresh_terms()
     except BaseException:
         store.close()
         raise
     return space
+
+
+def _keys_of(path: str, key: bytes | Keyring | FileKey | None) -> tuple[SpaceKeys | None, FileKey | None]:
+    if key is not None and path == ":memory:":
+        raise InvalidField("A space in memory is never written, so it takes no key. Nothing was made.")
+    return (None, checked_file_key(key)) if isinstance(key, FileKey) else (keys_of(key), None)
+
+
+def restoring(clock: Clock | None, actor: str, key: bytes | Keyring | None = None) -> Restoring:
+    """What restores spaces; see `holdfast.Memory.restore`.
+
+    Args:
+        key: What opens an encrypted backup and the space it replaces.
+    """
+    check_label(actor, "principal")
+    keys = keys_of(key)
+    return Restoring(
+        SqliteFiles(), _opening(lambda: (keys, None)), partial(_create_file, keys=keys), _examine, _entry_of,
+        clock or SystemClock(), actor,
+    )  # fmt: skip
+
+
+class _OpenFile(Protocol):
+    def __call__(self, path: Path, *, read_only: bool) -> SqliteStore: ...
+
+
+def _opening(keys: Callable[[], tuple[SpaceKeys | None, FileKey | None]]) -> _OpenFile:
+    """What opens the store in a file that is there, with the keys of that moment."""
+
+    def open_file(path: Path, *, read_only: bool) -> SqliteStore:
+        nobody, (found, file_key) = Identity(Id(bytes(16)), Id(bytes(16)), bytes(32)), keys()
+        return SqliteStore(
+            str(path), nobody, bytes(32), read_only=read_only, create=False, keys=found, file_key=file_key
+        )
+
+    return open_file
+
+
+def _create_file(path: Path, identity: Identity, *, keys: SpaceKeys | None) -> SqliteStore:
+    return SqliteStore(str(path), identity, genesis(identity.space, identity.node), keys=keys)
+
+
+def _examine(store: SpaceStore) -> list[str]:
+    """What `Memory.check` finds in a space that is open for this alone."""
+    clock = SystemClock()
+    touches = Touches(TouchBook(store, clock, enabled=False), "owner", lambda: None)
+    looking = Inspecting(Ledger(store, clock), LiveIndex(store), touches, lambda last: _replayed_digest(store, last))
+    return looking.check()
+
+
+def _check_embedder(wanted: object) -> None:
+    """Raise `InvalidField` for what can be no embedder, before a file is made."""
+    if wanted is None or isinstance(wanted, str):
+        return
+    if missing := [name for name in _EMBEDS if not hasattr(wanted, name)]:
+        raise InvalidField(
+            f"The embedder is {type(wanted).__name__} {wanted!r:.60}, which has no {', '.join(missing)}; expected a "
+            "holdfast.ports.embedder.Embedder, 'auto', 'none', a folder, an address or None. Nothing was made."
+        )
 
 
 def _find_embedder(wanted: Embedder | str | None) -> tuple[Embedder | None, str | None]:
@@ -112,36 +234,57 @@ def _find_embedder(wanted: Embedder | str | None) -> tuple[Embedder | None, str 
 
 
 def _assemble(
-    store: SpaceStore,
+    store: SqliteStore,
     clock: Clock,
     embedder: Embedder | None,
     why_none: str | None,
     actor: str,
     as_of_ms: int | None = None,
     policy: Policy | None = None,
+    *,
+    touched: bool = True,
+    count: Count = estimate_tokens,
 ) -> Space:
     ledger = Ledger(store, clock)
     index = LiveIndex(store)
     embedding = Embedding(ledger, embedder, why_none)
-    remembering = Remembering(ledger, actor, embedding.written, policy)
-    recalling = Recalling(ledger, index, embedding, as_of_ms)
-    forgetting = Forgetting(ledger, index, actor, recalling.found)
-    inspecting = Inspecting(ledger, index, lambda last: _replayed_digest(store, last), as_of_ms)
+    book = ledger.carried = TouchBook(store, clock, enabled=touched)
+    touches = Touches(book, actor, embedding.written)
+    remembering = Remembering(ledger, actor, touches, policy)
+    recalling = Recalling(ledger, index, embedding, touches, as_of_ms, count)
+    forgetting = Forgetting(ledger, index, actor, recalling.found, remembering, touches)
+    inspecting = Inspecting(ledger, index, touches, lambda last: _replayed_digest(store, last), as_of_ms)
+    journals = Journals(ledger, index, embedding, actor)
     space = Space(
         store=store,
         ledger=ledger,
         index=index,
         embedding=embedding,
+        touches=touches,
         remembering=remembering,
         forgetting=forgetting,
         recalling=recalling,
         inspecting=inspecting,
-        transfer=Transfer(ledger, remembering, forgetting, inspecting, _find_importer),
+        explaining=Explaining(ledger, touches, remembering, as_of_ms),
+        recall_explaining=RecallExplaining(ledger, recalling, as_of_ms),
+        asking=Asking(ledger, recalling, remembering, forgetting, embedding, actor),
+        transfer=Transfer(ledger, remembering, forgetting, inspecting, _find_importer, journals),
+        journals=journals,
         auditing=Auditing(ledger, forgetting, actor, policy, embedding.written),
+        backups=Backups(
+            store.path,
+            SqliteFiles(),
+            _opening(lambda: (store.keys, None)),
+            _examine,
+            clock,
+            is_sealed_whole=store.file_key is not None,
+        ),
+        sealing=Sealing(store, given_key=isinstance(store.keys, GivenKey)),
         actor=actor,
     )
     # A program that ends without closing must not leave a thread in the model at interpreter exit.
     weakref.finalize(space, embedding.close)
+    weakref.finalize(space, book.close)
     return space
 
 

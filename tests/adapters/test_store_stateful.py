@@ -8,12 +8,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from holdfast.adapters.keyring import GivenKey
 from holdfast.adapters.sqlite.store import SqliteStore
 from holdfast.core import decide
 from holdfast.core.proof import genesis
 from holdfast.core.secrets import text_digest
 from holdfast.errors import HoldfastError
 from holdfast.model.events import SetModel
+from holdfast.model.filters import having
 from holdfast.model.ids import Id, id_text, keyed_id
 from holdfast.model.records import Content, Kind, Role
 from holdfast.ports.store import Identity, SpaceStore
@@ -50,8 +52,14 @@ def sqlite(identity: Identity) -> SpaceStore:
     return SqliteStore(":memory:", identity, genesis(identity.space, identity.node))
 
 
+def encrypted(identity: Identity) -> SpaceStore:
+    return SqliteStore(":memory:", identity, genesis(identity.space, identity.node), keys=GivenKey(b"k" * 32))
+
+
 class SideBySide(RuleBasedStateMachine):
     """Two nodes of one space, each kept twice; every step is done to both and must come to the same."""
+
+    tested = staticmethod(sqlite)
 
     @initialize()
     def open(self) -> None:
@@ -60,7 +68,7 @@ class SideBySide(RuleBasedStateMachine):
             identity = Identity(SPACE, Id(bytes([number + 1]) * 16), SECRET)
             twins = [
                 Ledger(make(identity), SteppedClock(1_700_000_000_000 + number * 7, seed=number))
-                for make in (reference, sqlite)
+                for make in (reference, self.tested)
             ]
             self.pairs.append((twins[0], twins[1]))
 
@@ -208,7 +216,7 @@ class SideBySide(RuleBasedStateMachine):
     def select(self, node, where, since, until):
         def step(ledger: Ledger):
             with ledger.store.reading() as reader:
-                return reader.select(where, since, until), reader.count(where), reader.session("s1")
+                return reader.select(having(where), since, until), reader.count(having(where)), reader.session("s1")
 
         self.both(node, step)
 
@@ -249,5 +257,13 @@ def digest(ledger: Ledger) -> bytes:
         return reader.digest()
 
 
+class EncryptedSideBySide(SideBySide):
+    """The same with a store that seals what it holds."""
+
+    tested = staticmethod(encrypted)
+
+
 TestSideBySide = SideBySide.TestCase
 TestSideBySide.settings = settings(max_examples=600 if NIGHTLY else 60, stateful_step_count=40)
+TestEncryptedSideBySide = EncryptedSideBySide.TestCase
+TestEncryptedSideBySide.settings = settings(max_examples=300 if NIGHTLY else 25, stateful_step_count=40)

@@ -39,11 +39,18 @@ def some(strategy: st.SearchStrategy) -> st.SearchStrategy:
     return st.one_of(st.none(), strategy)
 
 
+ASKED = {
+    Kind.RECALL: '{"budget_tokens":null,"degraded":null,"engine":"0.1.0","hits":[["a",1.5]],"limit":3,"model":null,'
+    '"node":"n","now_ms":5,"seq":2,"since_ms":null,"space":"s","thorough":false,"until_ms":null,"where":{}}',
+    Kind.EXPECTATION: '{"contains":["x"],"limit":3,"memory":null,"not_contains":[],"where":{"author":{"eq":"Ada"}}}',
+}
+
+
 @st.composite
 def contents(draw: st.DrawFn) -> Content:
-    start, origin = draw(moments), draw(st.sampled_from(Origin))
+    start, origin, kind = draw(moments), draw(st.sampled_from(Origin)), draw(st.sampled_from(Kind))
     return Content(
-        kind=draw(st.sampled_from(Kind)), text=draw(texts), valid_from=start,
+        kind=kind, asked=ASKED.get(kind), text=draw(texts), valid_from=start,
         valid_to=draw(some(st.integers(start + 1, LATEST_MS))), role=draw(st.sampled_from(Role)),
         author=draw(some(labels)), session=draw(some(labels)), caption=draw(some(texts)), subject=draw(some(labels)),
         predicate=draw(some(labels)), object=draw(some(labels)), category=draw(some(st.sampled_from(CATEGORIES))),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from holdfast.core import border
 from holdfast.errors import HoldfastError, InvalidField, InvalidFilter, InvalidInput, InvalidText
 from holdfast.model import limits
+from holdfast.model.filters import EVERYTHING, FIELDS, Condition, Op, having
 from holdfast.model.records import CATEGORIES, Kind, Origin, Role
 
 anything = st.recursive(
@@ -101,20 +102,24 @@ def test_origins_are_read_from_their_names():
         assert border.check_origin(origin) is border.check_origin(origin.name.lower()) is origin
 
 
-def test_filters_become_lists_of_stored_values():
-    assert border.check_where(None) == {}
-    assert border.check_where({"author": "Ada", "kind": ["fact", "turn"], "role": "user", "origin": ["tool"]}) == {
-        "author": ["Ada"], "kind": [Kind.FACT, Kind.TURN], "role": [Role.USER], "origin": [Origin.TOOL],
-    }  # fmt: skip
+def test_filters_become_conditions_on_stored_values():
+    assert border.check_where(None) == border.check_where({}) == EVERYTHING
+    asked = {"author": "Ada", "kind": ["fact", "turn"], "role": "user", "origin": ["tool"]}
+    assert border.check_where(asked) == having(
+        {"author": ["Ada"], "kind": [Kind.FACT, Kind.TURN], "role": [Role.USER], "origin": [Origin.TOOL]}
+    )
+    assert border.check_where("author = Ada and kind in (fact, turn) and role = user and origin = tool") == (
+        border.check_where(asked)
+    )
     for category in CATEGORIES:
-        assert border.check_where({"category": category}) == {"category": [category]}
+        assert border.check_where({"category": category}) == Condition("category", Op.IN, (category,))
 
 
 def test_every_filter_that_is_named_in_a_message_exists():
     with pytest.raises(InvalidFilter) as caught:
         border.check_where({"nothing like it": "x"})
     for name in str(caught.value).rpartition(": ")[2].rstrip(".").split(", "):
-        assert name in border.FILTERS
+        assert name in FIELDS or name == "attributes.NAME"
 
 
 def test_counts_have_a_stated_range():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.core.corpus import Corpus
-from holdfast.core.entry import Entry
-from holdfast.core.fusion import Weights, rank
+from holdfast.core.entry import LONG_WORDS, Entry
+from holdfast.core.fusion import SIGNALS, Weights, rank
 from tests.core.spaces import DAY_MS, DIMENSIONS, NOW_MS, ask, corpus_of, entry, give_vectors, spaces, vectors_of
 
 questions = st.one_of(
@@ -87,7 +89,7 @@ def test_two_known_cosines_in_a_large_space_are_not_stretched() -> None:
     corpus = corpus_of([entry(n, f"small talk {n}", session=None) for n in range(1, 61)], with_vectors=False)
     give_vectors(corpus, [7, 8])
     (vector,) = vectors_of([7])
-    ranking = rank(corpus, ask(corpus, "talk"), vector, limit=60)
+    ranking = rank(corpus, ask(corpus, "talk"), vector, limit=60, weights=Weights(dense=1))
     dense = dict(zip(ranking.ns.tolist(), ranking.contributions["dense"].tolist(), strict=True))
     cosine = float(vectors_of([7])[0] @ vectors_of([8])[0])
     assert dense[7] - dense[8] == pytest.approx((1 - cosine) / 0.1, rel=0.05)
@@ -149,3 +151,82 @@ def test_wrong_arguments_are_refused(wrong: dict[str, object]) -> None:
     arguments = {"query_vector": None, "limit": 1, **wrong}
     with pytest.raises(ValueError, match=r"limit|vector|mask"):
         rank(corpus, ask(corpus, "piano"), **arguments)  # type: ignore[arg-type]
+
+
+def test_the_table_of_signals_names_every_weight_once() -> None:
+    names = [field.name for field in fields(Weights) if not field.name.endswith("_b")]
+    assert [signal.name for signal in SIGNALS] == names
+    assert all(getattr(Weights(), name) > 0 for name in names)
+
+
+def test_a_score_is_linear_in_the_weights() -> None:
+    entries = [
+        entry(n, text, author=author, role=role, said_ms=NOW_MS - n * DAY_MS)
+        for n, (text, author, role) in enumerate(
+            [
+                ("Which piano do you like?", "Ada", 1),
+                ("I prefer the grand piano in Lisbon", "Bo", 1),
+                ("Always name the city when I ask for advice, yesterday too", "Bo", 1),
+                ("A piano has 88 keys", "assistant", 2),
+            ]
+            * 12,
+            1,
+        )
+    ]
+    corpus = corpus_of(entries)
+    (vector,) = vectors_of([2])
+    query = ask(corpus, "Should I currently buy a piano in Lisbon? When did I want one, yesterday?")
+    shipped = Weights()
+    off = {signal.name: 0.0 for signal in SIGNALS}
+    total = np.zeros(len(entries))
+    for signal in SIGNALS:
+        alone = rank(corpus, query, vector, limit=100, weights=replace(shipped, **{**off, signal.name: 1.0}))
+        values = alone.scores[np.argsort(alone.ns)]
+        assert np.any(values != 0) == (signal.name not in ("author", "reply", "spread")), signal.name
+        total += getattr(shipped, signal.name) * values
+    whole = rank(corpus, query, vector, limit=100)
+    np.testing.assert_allclose(whole.scores[np.argsort(whole.ns)], total, rtol=1e-3, atol=1e-3)
+
+
+def test_a_standing_instruction_is_found_by_a_question_that_shares_no_word_with_it() -> None:
+    entries = story(300)
+    entries[7] = entry(8, "Always give distances in metres when I ask about sizes.", author="Ada", role=1)
+    corpus = corpus_of(entries)
+    vector = -vectors_of([8])[0]
+    asked = rank(corpus, ask(corpus, "How do I compare the moon and the sun?"), vector, limit=300)
+    assert asked.candidates < 300
+    places = dict(zip(asked.ns.tolist(), asked.contributions["instructs"].tolist(), strict=True))
+    assert places[8] == pytest.approx(Weights().instructs)
+    about = rank(corpus, ask(corpus, "What did Ada buy?"), vector, limit=300)
+    places = dict(zip(about.ns.tolist(), about.contributions["instructs"].tolist(), strict=True))
+    assert places.get(8, 0) == 0
+
+
+def test_what_is_told_in_many_places_is_taken_from_many_places() -> None:
+    days = [entry(n, f"a trip to the lake {n}", session="one" if n <= 40 else f"s{n}") for n in range(1, 61)]
+    entries = [replace(one, said_ms=NOW_MS - one.n * DAY_MS // 5) for one in days]
+    corpus = corpus_of(entries, with_vectors=False)
+    one = rank(corpus, ask(corpus, "Where was the trip to the lake tomorrow?"), None, limit=60)
+    assert "spread" not in one.contributions
+    many = rank(corpus, ask(corpus, "How many trips to the lake tomorrow?"), None, limit=60)
+    lost = dict(zip(many.ns.tolist(), many.contributions["spread"].tolist(), strict=True))
+    assert sorted(lost[n] for n in range(1, 41)) == pytest.approx(
+        sorted(-Weights().spread * place for place in range(40))
+    )
+    assert all(lost[n] == 0 for n in range(41, 61))
+    total = np.sum(list(many.contributions.values()), axis=0)
+    np.testing.assert_allclose(total, many.scores, rtol=1e-4, atol=1e-4)
+
+
+def test_the_longer_entries_are_the_less_the_neighbourhood_counts() -> None:
+    filler = " ".join(f"filler{i}" for i in range(LONG_WORDS))
+    for text, from_context in (("small talk", True), (filler, False)):
+        entries = [entry(n, text) for n in range(1, 61)]
+        entries[30] = entry(31, f"{text} zeppelin")
+        corpus = corpus_of(entries, with_vectors=False)
+        ranking = rank(corpus, ask(corpus, "zeppelin"), None, limit=60)
+        assert ranking.ns[0] == 31
+        assert bool(ranking.contributions["context"].any()) == from_context
+        alone = rank(corpus, ask(corpus, "zeppelin"), None, limit=60, weights=Weights(context=0))
+        gained = ranking.contributions["words"][0] - alone.contributions["words"][0]
+        assert (gained > 0) == (not from_context)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.core.lexical import term_hashes
 from holdfast.core.query import MAX_QUERY_CHARS, Query, parse_query
 from holdfast.core.when import DAY_MS, MAX_SPANS, spans
 
@@ -90,6 +91,65 @@ def read(text: str, *authors: str) -> Query:
         ("between May 2023 and July 2023", "2023-05-01", "2023-07-31"),
         ("from 3 May 2023 to 5 May 2023", "2023-05-03", "2023-05-05"),
         ("since September", "2023-09-01", "2023-11-14"),
+        ("in Q1 2023", "2023-01-01", "2023-03-31"),
+        ("in Q4", "2023-10-01", "2023-12-31"),
+        ("in the first quarter of 2022", "2022-01-01", "2022-03-31"),
+        ("in the last quarter of 2022", "2022-10-01", "2022-12-31"),
+        ("in the second quarter of last year", "2022-04-01", "2022-06-30"),
+        ("last quarter", "2023-07-01", "2023-09-30"),
+        ("this quarter", "2023-10-01", "2023-12-31"),
+        ("next quarter", "2024-01-01", "2024-03-31"),
+        ("in the second half of 2022", "2022-07-01", "2022-12-31"),
+        ("in the first half of last year", "2022-01-01", "2022-06-30"),
+        ("three Fridays ago", "2023-10-27", "2023-10-27"),
+        ("two Tuesdays ago", "2023-10-31", "2023-10-31"),
+        ("half a year ago", "2023-02-14", "2023-08-15"),
+        ("a year and a half ago", "2022-02-14", "2022-08-15"),
+        ("a decade ago", "2008-11-14", "2018-11-14"),
+        ("a fortnight ago", "2023-10-26", "2023-11-05"),
+        ("the week before last", "2023-10-30", "2023-11-05"),
+        ("the weekend before last", "2023-11-04", "2023-11-05"),
+        ("the month before last", "2023-09-01", "2023-09-30"),
+        ("the year before last", "2021-01-01", "2021-12-31"),
+        ("early last year", "2022-01-01", "2022-05-01"),
+        ("at the end of last month", "2023-10-22", "2023-10-31"),
+        ("earlier this year", "2023-01-01", "2023-11-13"),
+        ("earlier this week", "2023-11-13", "2023-11-13"),
+        ("later this year", "2023-11-15", "2023-12-31"),
+        ("the week of May 8, 2023", "2023-05-08", "2023-05-14"),
+        ("the weekend of 6 May 2023", "2023-05-06", "2023-05-07"),
+        ("the first week of June", "2023-06-01", "2023-06-07"),
+        ("the last week of May 2022", "2022-05-25", "2022-05-31"),
+        ("the last weekend of October", "2023-10-28", "2023-10-29"),
+        ("the second Tuesday of March 2022", "2022-03-08", "2022-03-08"),
+        ("late summer 2021", "2021-08-02", "2021-08-31"),
+        ("early fall 2021", "2021-09-01", "2021-09-30"),
+        ("mid-June 2022", "2022-06-11", "2022-06-20"),
+        ("in the 1990s", "1990-01-01", "1999-12-31"),
+        ("in the early 2000s", "2000-01-01", "2003-05-01"),
+        ("in the 90s", "1990-01-01", "1999-12-31"),
+        ("last Christmas", "2022-12-25", "2022-12-25"),
+        ("at Christmas", "2022-12-25", "2022-12-25"),
+        ("next Christmas", "2023-12-25", "2023-12-25"),
+        ("Thanksgiving 2021", "2021-11-25", "2021-11-25"),
+        ("at Easter", "2023-04-09", "2023-04-09"),
+        ("next Easter", "2024-03-31", "2024-03-31"),
+        ("on Good Friday 2019", "2019-04-19", "2019-04-19"),
+        ("last Halloween", "2023-10-31", "2023-10-31"),
+        ("on New Year's Eve", "2022-12-31", "2022-12-31"),
+        ("on Valentine\u2019s Day", "2023-02-14", "2023-02-14"),
+        ("on Memorial Day 2023", "2023-05-29", "2023-05-29"),
+        ("on the fourth of July", "2023-07-04", "2023-07-04"),
+        ("two weeks before Christmas", "2022-12-08", "2022-12-14"),
+        ("the day after Thanksgiving 2021", "2021-11-26", "2021-11-26"),
+        ("the day before 5 May 2023", "2023-05-04", "2023-05-04"),
+        ("three days after 5 May 2023", "2023-05-08", "2023-05-08"),
+        ("the week of Thanksgiving 2021", "2021-11-22", "2021-11-28"),
+        ("between Christmas and New Year's", "2022-12-25", "2023-01-01"),
+        ("this past Friday", "2023-11-10", "2023-11-10"),
+        ("this past weekend", "2023-11-11", "2023-11-12"),
+        ("on the 15th", "2023-10-15", "2023-10-15"),
+        ("on the 3rd", "2023-11-03", "2023-11-03"),
     ],
 )
 def test_a_time_is_read(text: str, first: str, last: str) -> None:
@@ -111,6 +171,9 @@ def test_a_time_is_read(text: str, first: str, last: str) -> None:
         "What did Melanie fall for?",
         "Who is the second?",
         "the latest news",
+        "Was the meeting on the 3rd floor?",
+        "Who came first?",
+        "Is she in her 90s?",
     ],
 )
 def test_no_time_is_made_up(text: str) -> None:
@@ -203,3 +266,16 @@ def test_an_endless_query_is_cut() -> None:
     query = read("What did Ada say yesterday? " * 100_000, "Ada")
     assert len(query.text) == MAX_QUERY_CHARS
     assert len(query.times) == MAX_SPANS
+
+
+@pytest.mark.parametrize(
+    ("text", "things"),
+    [
+        ("Did Ada play Bach in Porto?", "Bach Porto"),
+        ("Which Bach piece? Was it BWV 988?", "Bach BWV 988"),
+        ("what did she play?", ""),
+        ("When I moved in May, was I ill on Monday?", ""),
+    ],
+)
+def test_what_a_question_speaks_of_by_name_is_not_an_author_or_a_date(text: str, things: str) -> None:
+    assert read(text, "Ada").spoken_of == set(term_hashes(things, b"key"))

@@ -104,17 +104,76 @@ def test_words_in_most_entries_of_a_large_space_are_left_out() -> None:
 
 def test_the_author_named_is_lifted_and_so_is_what_has_no_author() -> None:
     corpus = corpus_of([entry(1, "a", author="Ada"), entry(2, "b", author="Bo"), entry(3, "c")])
-    lift = signals.who(corpus, rows_of(corpus), ask(corpus, "What does Ada play?"), 2.0, 5.0)
-    assert lift.tolist() == [2, 0, 2]
-    both = signals.who(corpus, rows_of(corpus), ask(corpus, "Do Ada and Bo agree?"), 2.0, 5.0)
-    assert both.tolist() == [5, 5, 5]
+    rows = rows_of(corpus)
+    one = ask(corpus, "What does Ada play?")
+    assert signals.author(corpus, rows, one).tolist() == [1, 0, 1]
+    assert signals.role(corpus, rows, one).tolist() == [0, 0, 0]
+    both = ask(corpus, "Do Ada and Bo agree?")
+    assert signals.author(corpus, rows, both).tolist() == [0, 0, 0]
+    assert signals.role(corpus, rows, both).tolist() == [1, 1, 1]
 
 
 def test_the_assistant_is_lifted_only_where_its_words_are_asked_for() -> None:
     corpus = corpus_of([entry(1, "a", role=1), entry(2, "b", role=2), entry(3, "c", role=0), entry(4, "d", role=4)])
     rows = rows_of(corpus)
-    assert signals.who(corpus, rows, ask(corpus, "Where do I live?"), 9.0, 1.0).tolist() == [1, 0, 1, 1]
-    assert signals.who(corpus, rows, ask(corpus, "What did you recommend?"), 9.0, 1.0).tolist() == [0, 1, 0, 0]
+    assert signals.role(corpus, rows, ask(corpus, "Where do I live?")).tolist() == [1, 0, 1, 1]
+    assert signals.role(corpus, rows, ask(corpus, "What did you recommend?")).tolist() == [0, 1, 0, 0]
+    assert signals.role(corpus, rows, ask(corpus, "How many trips did I plan?"))[1] < 0
+    assert 0 < signals.role(corpus, rows, ask(corpus, "Give me a summary of my trips"))[1] < 1
+
+
+def test_what_speaks_of_its_speaker_is_personal_and_so_is_a_fact() -> None:
+    entries = [entry(1, "I moved", author="Ada"), entry(2, "Wow, great!", author="Ada"), entry(3, "Ada moved")]
+    corpus = corpus_of(entries)
+    assert signals.personal(corpus, rows_of(corpus)).tolist() == [1, 0, 1]
+
+
+def test_instructions_of_people_bear_on_advice_and_not_on_questions_about_a_person() -> None:
+    entries = [
+        entry(1, "Always show the units when I ask for sums.", author="Ada", role=1),
+        entry(2, "Always show the units.", role=2),
+        entry(3, "I prefer short answers", author="Ada", role=1),
+    ]
+    corpus = corpus_of(entries)
+    rows = rows_of(corpus)
+    advice = ask(corpus, "How do I add two lengths?")
+    assert signals.instructs(corpus, rows, advice).tolist() == [1, 0, 0]
+    assert signals.prefers(corpus, rows, advice).tolist() == [0, 0, 1]
+    about = ask(corpus, "Where does Ada live?")
+    assert signals.instructs(corpus, rows, about).tolist() == [0, 0, 0]
+    assert signals.prefers(corpus, rows, about).tolist() == [0, 0, 0]
+
+
+def test_an_answer_is_as_good_as_the_question_it_answers() -> None:
+    entries = [entry(1, "Where is your piano?"), entry(2, "In Lisbon."), entry(3, "A piano in Lisbon."), entry(4, "Oh")]
+    corpus = corpus_of(entries)
+    corpus.refresh()
+    words = signals.lexical(corpus, term_hashes("piano", KEY), 1.0, 1.0)
+    lift = signals.reply(corpus, rows_of(corpus), words.entry, np.float32(0.1), np.float32(0.1))
+    assert lift[1] == min((words.entry[1] - np.float32(0.1)) / np.float32(0.1), signals.MOST_OF_REPLY)
+    assert lift.tolist()[::2] == [0, 0]
+    assert lift[3] == 0
+
+
+def test_what_is_spoken_of_by_name_is_weighed_by_rarity() -> None:
+    entries = [entry(1, "Bach in Lisbon"), entry(2, "Lisbon"), entry(3, "Lisbon"), entry(4, "garden")]
+    corpus = corpus_of(entries)
+    corpus.refresh()
+    query = ask(corpus, "did somebody play Bach in Lisbon?")
+    assert query.spoken_of == set(term_hashes("Bach Lisbon", KEY))
+    things = signals.lexical(corpus, query.terms, 1.0, 1.0, query.spoken_of).things
+    assert things is not None
+    assert things[1] == pytest.approx(1)
+    assert 0 < things[2] < 0.5
+    assert things[4] == 0
+
+
+def test_the_newest_is_lifted_where_what_holds_now_is_asked() -> None:
+    corpus = corpus_of([entry(n, "a", said_ms=NOW_MS + days * DAY_MS) for n, days in enumerate((0, 5, 10), 1)])
+    rows = rows_of(corpus)
+    assert signals.recent(corpus, rows, ask(corpus, "Where do I live now?")).tolist() == [0, 0.5, 1]
+    assert signals.recent(corpus, rows, ask(corpus, "Where did I live?")).tolist() == [0, 0, 0]
+    assert signals.recent(corpus, rows[:0], ask(corpus, "Where do I live now?")).tolist() == []
 
 
 def test_nearness_to_a_time_falls_to_zero_and_twice_as_fast_before() -> None:

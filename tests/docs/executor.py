@@ -26,6 +26,7 @@ _VARIABLE = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "<digest>"),
     (re.compile(r"\b[0-9a-f]{8}\b"), "<id>"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b"), "<time>"),
     (re.compile(r"\b\d+(\.\d+)? (B|kB|MB|ms)\b"), "<size>"),
     (re.compile(r"\b\d+ tokens\b"), "<tokens>"),
     (re.compile(r"[-+]?\b\d+\.\d+\b"), "<number>"),

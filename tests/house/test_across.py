@@ -9,6 +9,7 @@ import pytest
 from holdfast import house as house_module
 from holdfast.core.joining import Placed, join
 from holdfast.errors import InvalidField, InvalidFilter, InvalidText, NotAllowed
+from holdfast.model.house import HouseHit
 from holdfast.testing.embedders import FaultyEmbedder, HashEmbedder
 from tests.house.scenes import refused
 
@@ -110,8 +111,16 @@ def test_the_text_names_spaces_and_stays_inside_the_budget(house):
     assert lines[-1] == "</memories>"
     assert found.text.count("</memories>") == 1
     numbered = [line for line in lines if line.startswith("[")]
-    assert [line.split(" in ")[1].split(":")[0] for line in numbered] == [hit.space for hit in found]
-    assert all(hit.id in found.text for hit in found)
+    told = {int(line[1 : line.index("]")]): line for line in numbered}
+    assert sorted(told) == [1, 2, 3, 4]
+    headings = [line for line in lines[2:-1] if not line.startswith(("[", " "))]
+    assert {line.split(" in ")[1].rstrip(":") for line in headings} <= {"acme/team", "acme/ada"}
+    under = ""
+    for line in lines[2:-1]:
+        under = line if line in headings else under
+        if line in numbered:
+            place = int(line[1 : line.index("]")])
+            assert f" in {found[place - 1].space}:" in (line if " in acme/" in line.split(": ")[0] + ":" else under)
     small = house.recall("launch", budget_tokens=90)
     assert 0 < len(small) < len(house.recall("launch"))
     assert small.tokens <= 90
@@ -172,9 +181,9 @@ def test_the_campaign_of_spaces_notices_a_join_by_score(house, monkeypatch):
     filled(house, "knows", answers)
     filled(house, "noise", [*(f"{text} Number {n}." for n in range(8) for text in NOISE[:8]), "A date."])
 
-    def by_score(found, limit, budget_tokens):
-        hits = [house_module.HouseHit(name, hit, hit.score) for name, one in found.items() for hit in one]
-        return sorted(hits, key=lambda hit: -hit.score)[:limit]
+    def by_score(found, query, limit, budget_tokens, count):
+        hits = [HouseHit(name, hit, hit.score) for name, one in found.items() for hit in one]
+        return sorted(hits, key=lambda hit: -hit.score)[:limit], ""
 
-    monkeypatch.setattr(house_module, "_joined", by_score)
+    monkeypatch.setattr(house_module, "joined", by_score)
     assert house.recall("when is the product launch date?", limit=3)[0].space == "noise"

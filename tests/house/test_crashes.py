@@ -99,9 +99,9 @@ def test_a_drop_that_died_is_wholly_done_or_not_at_all(settled, opened, folder, 
     die(folder, where)
     house = opened()
     assert house.check() == []
-    assert house.space("acme/other").stats().live == 1
+    assert house.space("acme/other").summary().live == 1
     if where == "drop: before":
-        assert house.space("acme/ada", as_="ann").stats().live == 50
+        assert house.space("acme/ada", as_="ann").summary().live == 50
         return
     with refused(NotAllowed):
         house.space("acme/ada", as_="ann")
@@ -110,7 +110,7 @@ def test_a_drop_that_died_is_wholly_done_or_not_at_all(settled, opened, folder, 
     assert CANARY.encode() not in bytes_under(folder)
     assert len({name.split(".")[0] for name in names_under(folder)}) == 1
     house.create("acme/ada")
-    assert house.space("acme/ada").stats().live == 0
+    assert house.space("acme/ada").summary().live == 0
 
 
 def test_the_test_of_drops_notices_a_house_that_does_not_repair_itself(settled, opened, folder, monkeypatch):
@@ -159,7 +159,7 @@ def test_of_processes_that_make_the_same_space_at_once_one_wins(opened, folder):
     assert sum(won) == 20
     house = opened()
     assert len(house.spaces()) == 20
-    assert [house.space(entry.name).stats().live for entry in house.spaces()] == [3] * 20
+    assert [house.space(entry.name).summary().live for entry in house.spaces()] == [3] * 20
     assert house.check() == []
 
 
@@ -174,7 +174,7 @@ with Holdfast.open(sys.argv[1], embedder=None) as house:
     next(records)
     print("ready", flush=True)
     sys.stdin.readline()
-    for call in (memory.stats, lambda: memory.remember("more"), session.turns, lambda: next(records),
+    for call in (memory.summary, lambda: memory.remember("more"), session.turns, lambda: next(records),
                  lambda: session.add("user", "more"), lambda: house.space("acme/ada")):
         try:
             print("answered", call(), flush=True)

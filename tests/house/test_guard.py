@@ -12,7 +12,7 @@ from holdfast import Memory, Session
 from holdfast.adapters.sqlite.registry import SqliteView
 from holdfast.core.access import FREE, HOUSE_VERBS, NOT_OFFERED, VERBS, allows
 from holdfast.errors import Closed, InvalidText, NotAllowed, NotFound
-from holdfast.groups import Admission, Storage
+from holdfast.groups import Admission, Expectations, Recalls, Storage
 from holdfast.house import Holdfast
 from holdfast.house_aio import AsyncHoldfast
 from holdfast.house_wiring import acting_as
@@ -28,9 +28,9 @@ def public(kind: type) -> set[str]:
 
 
 def test_every_public_method_has_a_verb_and_every_verb_a_method():
-    groups = {f"Memory.{kind.__name__.lower()}" for kind in (Admission, Storage)}
+    groups = {f"Memory.{kind.__name__.lower()}" for kind in (Admission, Expectations, Recalls, Storage)}
     assert public(Memory) | groups == {v for v in (*VERBS, *FREE, *NOT_OFFERED) if v.startswith("Memory.")}
-    for kind in (Admission, Storage):
+    for kind in (Admission, Expectations, Recalls, Storage):
         assert public(kind) == {verb for verb in VERBS if verb.startswith(f"{kind.__name__}.")}
     assert public(Session) | {"Session.id"} == {verb for verb in VERBS if verb.startswith("Session.")}
     own = {verb.split(" ")[0] for verb in (*VERBS, *HOUSE_VERBS) if verb.startswith("Holdfast.")}
@@ -41,14 +41,16 @@ def test_every_public_method_has_a_verb_and_every_verb_a_method():
 def test_what_methods_give_back_is_plain_or_guarded():
     """By their annotations: a method that gave something else would be refused when called."""
     guarded = ("Memory", "Session", "Iterator[Record]", "Iterator[str]")
-    plain = ("None", "int", "str", "list[str]", "Record", "Recollection", "Stats", "ForgetReceipt", "ForgetPreview",
-             "ImportReport", "list[HistoryEntry]", "list[Record]", "list[ForgetReceipt]", "Proof",
-             "Verification", "AuditReport")  # fmt: skip
-    for kind in (Memory, Session, Admission, Storage):
+    plain = ("None", "int", "str", "list[str]", "Record", "Recollection", "Summary", "ForgetReceipt", "ForgetPreview",
+             "MarkdownReport", "ImportReport", "list[Record]", "list[ForgetReceipt]", "Proof",
+             "Verification", "AuditReport", "History", "Why", "BackupReport", "Encryption", "Explanation", "Replay",
+             "Expectation", "list[Expectation]", "list[Outcome]", "list[KeptRecall]")  # fmt: skip
+    for kind in (Memory, Session, Admission, Expectations, Recalls, Storage):
         for name, thing in vars(kind).items():
             if inspect.isfunction(thing) and not name.startswith("_"):
                 gives = inspect.signature(thing).return_annotation
-                assert set(gives.split(" | ")) <= {*guarded, *plain}, f"{name} gives {gives}: may everyone have it?"
+                given = set(gives.replace("builtins.", "").split(" | "))
+                assert given <= {*guarded, *plain}, f"{name} gives {gives}: may everyone have it?"
 
 
 @pytest.mark.parametrize("administers", [False, True])
@@ -84,9 +86,9 @@ def test_a_method_that_is_not_classified_is_refused_even_to_the_owner(house, mon
 
 def test_what_is_neither_plain_nor_guarded_is_not_handed_out(house, monkeypatch):
     house.create("acme")
-    monkeypatch.setattr(Memory, "stats", lambda self: self._space.store)
+    monkeypatch.setattr(Memory, "summary", lambda self: self._space.store)
     with refused(NotAllowed, "SqliteStore"):
-        house.space("acme").stats()
+        house.space("acme").summary()
 
 
 @pytest.mark.parametrize("right", list(Right))
@@ -98,7 +100,7 @@ def test_each_right_opens_its_verbs_and_no_more(house, right):
     calls = {
         Right.READ: [
             lambda: memory.recall("launch"), lambda: memory.get(known.id), lambda: list(memory.export()),
-            lambda: memory.session("s").turns(), lambda: memory.stats(), lambda: memory.at(seq=1).recall("launch"),
+            lambda: memory.session("s").turns(), lambda: memory.summary(), lambda: memory.at(seq=1).recall("launch"),
         ],
         Right.WRITE: [
             lambda: memory.remember("More."), lambda: memory.session("s").add("user", "Hello."),
@@ -141,7 +143,7 @@ def test_sessions_iterators_and_the_past_end_with_the_grant(house):
     house.revoke("ann", "acme")
     for call in (
         session.turns, lambda: session.id, lambda: next(records), lambda: next(lines), lambda: next(old),
-        past.stats, lambda: past.recall("number"), lambda: memory.session("s"), memory.records,
+        past.summary, lambda: past.recall("number"), lambda: memory.session("s"), memory.records,
     ):  # fmt: skip
         with refused(NotAllowed):
             call()
@@ -167,7 +169,7 @@ def test_a_grant_revoked_in_another_process_ends_at_once(house, folder):
     with refused(NotAllowed):
         house.space("acme", as_="bo")
     subprocess.run([sys.executable, "-W", "error", "-c", REVOKE, str(folder)], check=True)
-    for call in (session.turns, lambda: session.add("user", "x"), lambda: memory.recall("x"), memory.stats):
+    for call in (session.turns, lambda: session.add("user", "x"), lambda: memory.recall("x"), memory.summary):
         with refused(NotAllowed):
             call()
     assert [turn.text for turn in house.space("acme", as_="bo").session("s").turns()] == ["Hello."]
@@ -216,15 +218,15 @@ def test_closing_a_use_of_a_space_closes_nothing_for_others(house):
         other = house.space("acme")
         one.remember("Hello.")
         session = one.session("s")
-    for call in (one.stats, session.turns, lambda: one.recall("x")):
+    for call in (one.summary, session.turns, lambda: one.recall("x")):
         with refused(Closed):
             call()
-    assert other.stats().live == 1
+    assert other.summary().live == 1
     past = other.at(seq=1)
     past.close()
     with refused(Closed):
-        past.stats()
-    assert other.stats().live == 1
+        past.summary()
+    assert other.summary().live == 1
 
 
 def test_errors_of_the_memory_itself_come_through(house):
@@ -253,7 +255,7 @@ def test_many_spaces_stay_usable_beyond_those_kept_open(opened, monkeypatch):
         session.add("user", f"Turn {number}.")
     del sessions, session
     assert len(house._spaces._open) == 2
-    assert [house.space(f"s/{number}").stats().live for number in range(6)] == [2] * 6
+    assert [house.space(f"s/{number}").summary().live for number in range(6)] == [2] * 6
 
 
 @pytest.mark.parametrize(

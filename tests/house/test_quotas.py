@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from holdfast import Turn
-from holdfast.errors import InvalidField, QuotaExceeded
+from holdfast.errors import InvalidField, NotAllowed, QuotaExceeded
 from holdfast.house import Holdfast
 from holdfast.model.access import Quota
 from holdfast.services.quotas import LimitedStore
@@ -36,7 +36,7 @@ def test_memories_are_counted_exactly_whatever_takes_them_in(house):
     memory.session("s").add("user", "Two.")
     with refused(QuotaExceeded, "2 of at most 4 memories", "Nothing of this write was kept"):
         memory.session("s").add_many([Turn(speaker="user", text=f"Batch {n}.") for n in range(3)])
-    assert memory.stats().live == 2, "a batch is taken whole or not at all"
+    assert memory.summary().live == 2, "a batch is taken whole or not at all"
     memory.session("s").add_many([Turn(speaker="user", text=f"Batch {n}.") for n in range(2)])
     for call in (lambda: memory.remember("Five."), lambda: memory.import_(["{}"], skip_errors=True)):
         with pytest.raises((QuotaExceeded, ValueError)):
@@ -44,7 +44,7 @@ def test_memories_are_counted_exactly_whatever_takes_them_in(house):
     assert memory.remember("One.", key="one").id == first.id, "a retry takes nothing in"
     corrected = memory.correct(first.id, "One, rather.")
     memory.revise(corrected.id, importance=0.9)
-    assert memory.stats().live == 4
+    assert memory.summary().live == 4
     with refused(QuotaExceeded):
         memory.remember("Five.")
     memory.forget(corrected.id)
@@ -63,7 +63,7 @@ def test_an_import_stops_at_the_quota_and_keeps_what_came_before(house):
     lines = [f'{{"conversation": "c{n}", "entries": [{{"author": "A", "text": "Said {n}."}}]}}' for n in range(6)]
     with refused(QuotaExceeded, "3 of at most 3"):
         memory.import_(lines, skip_errors=True)
-    assert memory.stats().live == 3
+    assert memory.summary().live == 3
 
 
 def test_memories_are_exact_under_threads(house):
@@ -75,7 +75,7 @@ def test_memories_are_exact_under_threads(house):
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(write, range(8)))
     assert sum(taken) == 50
-    assert memory.stats().live == 50
+    assert memory.summary().live == 50
 
 
 WRITER = """
@@ -113,20 +113,20 @@ def test_memories_are_exact_over_processes(house, folder):
         writer.stdin.flush()
     taken = [int(writer.communicate(timeout=120)[0]) for writer in writers]
     assert sum(taken) == 40
-    assert memory.stats().live == 40
+    assert memory.summary().live == 40
 
 
 def test_bytes_are_bounded_before_the_write(house, folder):
     memory = limited(house, bytes=600_000)
     text = "x" * 9 + " "
     taken = 0
-    while attempt(lambda: memory.remember(f"{memory.stats().live} " + text * 2_000)):
+    while attempt(lambda: memory.remember(f"{memory.summary().live} " + text * 2_000)):
         taken += 1
         assert taken < 40
     assert taken >= 10
     with refused(QuotaExceeded, "of at most 600,000 bytes"):
         memory.remember("One more. " + text * 2_000)
-    assert memory.stats().live == taken
+    assert memory.summary().live == taken
     (file,) = (path for path in folder.glob("*.db") if path.name != "house.db")
     assert file.stat().st_size + file.with_name(file.name + "-wal").stat().st_size > 400_000
     assert file.stat().st_size < 700_000
@@ -223,4 +223,46 @@ def test_the_test_of_threads_notices_a_count_outside_the_write(house, monkeypatc
     with ThreadPoolExecutor(4) as pool:
         for step in range(2):
             list(pool.map(lambda n: attempt(lambda: memory.remember(f"{step} {n}.")), range(4)))  # noqa: B023
-    assert memory.stats().live > 5
+    assert memory.summary().live > 5
+
+
+def test_usage_is_what_the_quota_counts_and_shown_to_who_may_read(house, clock):
+    house.create("acme")
+    house.grant("ann", "acme", "read")
+    memory = house.space("acme")
+    made = memory.remember("One.")
+    memory.remember("Two.")
+    memory.revise(made.id, importance=0.9)
+    usage = house.usage("acme", as_="ann")
+    assert (usage.memories, usage.writes) == (2, 3)
+    for quota in (Quota(memories=usage.memories), Quota(bytes=usage.bytes), Quota(writes_a_minute=usage.writes)):
+        house.limit("acme", quota)
+        with pytest.raises(QuotaExceeded):
+            memory.remember("Three.")
+    house.limit("acme", Quota(memories=usage.memories + 1, writes_a_minute=usage.writes + 1))
+    memory.remember("Three.")
+    clock.advance(60_000)
+    assert house.usage("ACME").writes == 0
+    for who, name in (("stranger", "acme"), ("stranger", "absent"), ("owner", "absent")):
+        with refused(NotAllowed, repr(name)):
+            house.usage(name, as_=who)
+
+
+def test_a_look_at_a_drop_counts_what_would_go(house):
+    house.create("acme")
+    house.grant("ann", "acme", "share")
+    memory = house.space("acme")
+    memory.remember("One.")
+    seen = house.preview_drop("acme")
+    assert (seen.space, seen.memories, seen.grants, seen.bytes) == ("acme", 1, 1, house.usage("acme").bytes)
+    assert house.preview_drop("ACME").token == seen.token
+    for who, name in (("ann", "acme"), ("ann", "absent"), ("owner", "absent")):
+        with refused(NotAllowed, repr(name)):
+            house.preview_drop(name, as_=who)
+        with refused(NotAllowed, repr(name)):
+            house.drop(name, confirm=seen.token, as_=who)
+    memory.remember("Two.")
+    with refused(InvalidField, "as it is now"):
+        house.drop("acme", confirm=seen.token)
+    receipt = house.drop("acme", confirm=house.preview_drop("acme").token)
+    assert house.verify(receipt).holds

@@ -84,7 +84,7 @@ def test_renaming_keeps_memories_grants_quota_and_what_is_in_use(house, folder):
     renamed = house.rename("acme/old-secret-name", "acme/new")
     assert (renamed.id, renamed.name, renamed.quota) == (made.id, "acme/new", Quota(memories=5))
     memory.remember("Still usable.")
-    assert house.space("acme/new", as_="ann").stats().live == 2
+    assert house.space("acme/new", as_="ann").summary().live == 2
     assert [(one.principal, one.space) for one in house.grants("acme/new")] == [("ann", "acme/new")]
     with refused(NotAllowed):
         house.space("acme/old-secret-name", as_="ann")
@@ -146,7 +146,7 @@ def test_dropping_leaves_no_byte_and_a_receipt_that_verifies(house, folder):
     assert b"zanzibar" not in left
     assert b"acme" not in left, "not even its name"
     assert names_under(folder) == []
-    for call in (memory.stats, session.turns, past.stats, lambda: next(records), lambda: house.space("acme/ada")):
+    for call in (memory.summary, session.turns, past.summary, lambda: next(records), lambda: house.space("acme/ada")):
         with refused(NotAllowed):
             call()
     verified = house.verify(receipt)
@@ -155,7 +155,7 @@ def test_dropping_leaves_no_byte_and_a_receipt_that_verifies(house, folder):
     assert house.receipts() == [receipt]
     assert house.check() == []
     house.create("acme/ada")
-    assert house.space("acme/ada").stats().live == 0
+    assert house.space("acme/ada").summary().live == 0
     assert house.grants("acme/ada") == []
     assert house.verify(receipt).holds, "another space of that name is another space"
 
@@ -282,25 +282,25 @@ def test_a_space_open_in_two_houses_of_a_process_closes_in_both(opened):
     one, two = opened(), opened()
     fill(one)
     memory = two.space("acme/ada")
-    assert memory.stats().live > 0
+    assert memory.summary().live > 0
     one.drop("acme/ada", confirm="acme/ada")
     assert len(two._spaces._open) == 0
     with refused(NotAllowed):
-        memory.stats()
+        memory.summary()
 
 
 def test_what_fails_because_of_a_drop_is_answered_as_if_it_had_never_been(house, monkeypatch):
     fill(house)
     memory = house.space("acme/ada")
-    stats = Memory.stats
+    stats = Memory.summary
 
     def dropped_meanwhile(self):
         house.drop("acme/ada", confirm="acme/ada")
         return stats(self)
 
-    monkeypatch.setattr(Memory, "stats", dropped_meanwhile)
+    monkeypatch.setattr(Memory, "summary", dropped_meanwhile)
     with refused(NotAllowed):
-        memory.stats()
+        memory.summary()
 
 
 def test_a_file_that_cannot_be_erased_is_tried_again_at_the_next_open(opened, folder, monkeypatch):
@@ -386,7 +386,7 @@ def test_a_closed_house_says_so(house):
     memory = house.space("acme")
     house.close()
     house.close()
-    for call in (memory.stats, house.spaces, lambda: house.space("acme"), lambda: house.create("b")):
+    for call in (memory.summary, house.spaces, lambda: house.space("acme"), lambda: house.create("b")):
         with refused(Closed):
             call()
 

@@ -14,7 +14,7 @@ from holdfast.errors import HoldfastError
 
 def state_of(memory: Memory) -> tuple[str, int]:
     """What is held, and how long the journal is."""
-    return memory.storage.digest(), memory.stats().events
+    return memory.storage.digest(), memory.summary().events
 
 
 @contextlib.contextmanager
@@ -42,7 +42,7 @@ def surfaces(memory: Memory) -> dict[str, str]:
         "records": repr(list(memory.records())),
         "export": "\n".join(memory.export(superseded=True)),
         "turns": repr([memory.session(session).turns() for session in sorted(sessions)]),
-        "stats": repr(memory.stats()),
+        "stats": repr(memory.summary()),
     }
 
 

@@ -90,7 +90,7 @@ def test_what_was_redacted_tells_so_and_keeps_the_rest(judged):
 def test_the_same_call_again_is_the_same_memory_though_what_it_said_is_gone(judged):
     first = judged.remember(f"Pay with {CARD}", key="k")
     again = judged.remember(f"Pay with {CARD}", key="k")
-    assert (again.id, judged.stats().events) == (first.id, 1)
+    assert (again.id, judged.summary().events) == (first.id, 1)
     with refused(judged, KeyReused):
         judged.remember(f"Do not pay with {CARD}", key="k")
 
@@ -179,7 +179,7 @@ def test_a_quarantined_memory_is_never_recalled_nor_listed_until_its_owner_relea
     assert [one.id for one in judged.records(quarantined=True)] == [turn.id]
     assert judged.get(turn.id).quarantined
     assert judged.history(turn.id)[0].what == "remembered"
-    assert (judged.stats().live, judged.stats().quarantined) == (0, 1)
+    assert (judged.summary().live, judged.summary().quarantined) == (0, 1)
     released = judged.admission.release(turn.id, reason="a harmless quotation")
     assert (released.quarantined, released.marks) == (False, ("injection", "released"))
     assert found(judged, ORDER) == [ORDER]
@@ -198,7 +198,7 @@ def test_a_quarantined_memory_is_not_recalled_by_its_vector_either(opened, path,
     memory.admission.release(turn.id)
     memory.settle()
     assert found(memory, ORDER) == [ORDER]
-    assert memory.stats().pending == 0
+    assert memory.summary().pending == 0
     assert memory.check() == []
 
 
@@ -214,6 +214,7 @@ def test_a_quarantined_memory_can_be_forgotten_and_goes_through_an_export(judged
     other.import_(judged.export())
     assert other.get(turn.id).quarantined
     assert found(other, ORDER) == []
+    judged.remember("Ada likes tea")
     judged.forget(session="s")
     with pytest.raises(Gone):
         judged.get(turn.id)
@@ -230,11 +231,11 @@ def test_a_memory_whose_time_is_up_is_not_recalled_not_listed_and_forgotten_with
     clock.advance(90 * DAY_MS - 1)
     assert plan.text in found(memory, "Ada Friday")
     assert memory.admission.audit().changes == ()
-    seq = memory.stats().events
+    seq = memory.summary().events
     clock.advance(1)
     assert found(memory, "Ada Friday") == [fact.text]
     assert [record.id for record in memory.records()] == [fact.id]
-    assert memory.stats().expired == 2
+    assert memory.summary().expired == 2
     before = state_of(memory)
     assert memory.admission.audit().verdicts == {"expired": 2}
     assert state_of(memory) == before, "a dry run changes nothing"
@@ -246,7 +247,7 @@ def test_a_memory_whose_time_is_up_is_not_recalled_not_listed_and_forgotten_with
     assert b"Friday" not in bytes_of(path)
     assert memory.verify(receipt).holds
     assert memory.admission.audit(dry_run=False).changes == ()
-    assert memory.at(seq=seq).stats().live == 1, "what was erased is erased from the past too"
+    assert memory.at(seq=seq).summary().live == 1, "what was erased is erased from the past too"
 
 
 def test_the_past_answers_as_it_did_then(opened, path, clock):
@@ -315,7 +316,7 @@ def test_an_audit_that_died_half_way_is_finished_by_the_next(opened, path, monke
         patched.setattr(auditing._forgetting, "erase", dies)
         with pytest.raises(KeyboardInterrupt):
             memory.admission.audit(DEFAULT, dry_run=False)
-    assert memory.stats().live == 2
+    assert memory.summary().live == 2
     memory.admission.audit(DEFAULT, dry_run=False)
     assert [record.text for record in memory.records()] == ["My password is [credential]"]
     assert SECRET.encode() not in bytes_of(path)
@@ -338,7 +339,7 @@ def test_an_audit_forgets_refuses_quarantines_and_marks(opened, path):
     assert memory.get(below.id).quarantined, "and what was derived from it"
     assert memory.get(income.id).marks == ("financial",)
     assert memory.get(plan.id).expires_at == plan.recorded_at + 90 * DAY_MS
-    assert (memory.stats().forgotten, memory.stats().live, memory.stats().quarantined) == (2, 2, 2)
+    assert (memory.summary().forgotten, memory.summary().live, memory.summary().quarantined) == (2, 2, 2)
     assert all(memory.verify(receipt).holds for receipt in memory.receipts())
     assert SECRET.encode() not in bytes_of(path)
 
@@ -388,6 +389,7 @@ def test_nothing_makes_a_lifetime_longer(opened, path, clock):
 @pytest.mark.parametrize("conditions", [{"session": "s"}, {"about": "tool"}, {"where": {"mark": "injection"}}])
 def test_a_forget_by_condition_reaches_what_is_in_quarantine(judged, conditions):
     turn = judged.session("s").add("tool", ORDER)
+    judged.remember("Ada likes tea")
     judged.forget(**conditions)
     with pytest.raises(Gone):
         judged.get(turn.id)

@@ -80,7 +80,7 @@ def test_threads_with_one_key_have_one_effect(opened, path):
 
     with ThreadPoolExecutor(16) as pool:
         made = set(pool.map(remember, range(16)))
-    assert len(made) == memories[0].stats().live == 1
+    assert len(made) == memories[0].summary().live == 1
 
 
 def test_of_many_corrections_at_once_one_holds(memory):
@@ -140,10 +140,10 @@ def test_the_async_facade_does_what_the_plain_one_does(path, clock, model, tmp_p
             lines = [line async for line in memory.export(superseded=True)]
             assert len(lines) == 603
             async with await memory.at(seq=1) as past:
-                assert (await past.stats()).live == 1
+                assert (await past.summary()).live == 1
             receipt = await memory.forget(turn.id, reason="asked")
             assert receipt.forgotten == (turn.id,)
-            assert (await memory.stats()).live == 601
+            assert (await memory.summary()).live == 601
             assert await memory.storage.rebuild() == await memory.storage.digest()
             assert await memory.check() == []
             with pytest.raises(InvalidField):
@@ -194,8 +194,8 @@ def test_cancelled_calls_with_keys_have_one_effect(path, clock):
             assert all(isinstance(result, asyncio.CancelledError) for result in results[::2])
             again = [await memory.remember(f"Fact {n}.", key=f"k{n}") for n in range(60)]
             assert [record.id for record in again[1::2]] == [record.id for record in results[1::2]]
-            assert len({record.id for record in again}) == (await memory.stats()).live == 60
-            assert (await memory.stats()).events == 60
+            assert len({record.id for record in again}) == (await memory.summary()).live == 60
+            assert (await memory.summary()).events == 60
             assert await memory.check() == []
 
     asyncio.run(main())

@@ -34,11 +34,11 @@ def at_once(monkeypatch):
 
 def test_a_space_is_bound_to_its_model_at_the_first_vectors(opened, path, model):
     memory = opened(path, embedder=model)
-    assert memory.stats().model is None
+    assert memory.summary().model is None
     memory.remember(FACTS[0])
     assert memory.settle() == 0
-    assert memory.stats().model == model.fingerprint
-    assert memory.stats().pending == 0
+    assert memory.summary().model == model.fingerprint
+    assert memory.summary().pending == 0
 
 
 def test_another_model_is_refused_at_open_and_the_file_is_unchanged(opened, path, model):
@@ -144,7 +144,7 @@ def test_a_text_the_model_cannot_take_does_not_block_the_others(embedded, model,
     for fact in FACTS:
         embedded.remember(fact)
     assert embedded.settle() == 0
-    assert embedded.stats().pending == 1
+    assert embedded.summary().pending == 1
     assert embedded.recall("Where does Ada live?")[0].text == FACTS[0]
 
 
@@ -169,7 +169,7 @@ def test_what_came_before_a_failure_is_kept(opened, path, model, monkeypatch, at
                 break
         except EmbedderUnavailable:
             continue
-    assert memory.stats().pending == 0
+    assert memory.summary().pending == 0
 
 
 def test_a_frozen_model_stops_no_call_and_resurrects_nothing(opened, path, model):
@@ -245,7 +245,7 @@ def test_revising_does_not_embed_again(embedded, model):
     fact = embedded.remember(FACTS[0])
     embedded.settle()
     before = embedded.recall("Where does Ada live?")
-    embedded.revise(fact.id, importance=1)
+    embedded.revise(fact.id, tags=["home"])
     embedded.settle()
     after = embedded.recall("Where does Ada live?")
     assert model.given == [FACTS[0]]
@@ -262,7 +262,7 @@ def test_the_digest_does_not_depend_on_vectors(opened, path, model):
     model.thaw()
     memory.settle()
     assert memory.storage.digest() == before == memory.storage.rebuild()
-    assert memory.stats().pending == 0, "a rebuild keeps the vectors"
+    assert memory.summary().pending == 0, "a rebuild keeps the vectors"
 
 
 def test_settling_tells_how_far_it_is(opened, path, model, monkeypatch):
@@ -277,7 +277,7 @@ def test_settling_tells_how_far_it_is(opened, path, model, monkeypatch):
     model.thaw()
     assert memory.settle(progress=lambda done, known: told.append((done, known))) == 0
     assert all(known <= 5 and done <= known for done, known in told)
-    assert memory.stats().pending == 0
+    assert memory.summary().pending == 0
 
 
 def test_without_a_model_recall_says_that_words_are_all_it_has(opened, path):

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 from itertools import chain
+from pathlib import Path
 
+import apsw
 import pytest
 
 from holdfast.adapters.sqlite import connection
+from holdfast.core.receipts import as_given
 from holdfast.errors import Gone, InvalidField, NotFound
+from holdfast.model.erasure import SURFACES
 from tests.services.scenes import bytes_of, found, refused, state_of, surfaces
 
 SECRET = "The door code is 7306."
+
+
+def tamper(path: Path, sql: str) -> None:
+    raw = apsw.Connection(str(path))
+    raw.execute(sql).fetchall()
+    raw.close()
 
 
 def test_a_forgotten_memory_is_on_no_surface(opened, path, model):
@@ -21,7 +31,7 @@ def test_a_forgotten_memory_is_on_no_surface(opened, path, model):
     turn = chat.add("user", SECRET, caption="a photo of door 7306", tags=["code7306"], attributes={"code": "7306"})
     fact = memory.remember("The code of the door: 7306!", subject="door 7306", source="note 7306")
     memory.revise(fact.id, importance=1)
-    before = memory.stats().events
+    before = memory.summary().events
     memory.settle()
     receipt = memory.forget(turn.id, fact.id, reason="user request")
     assert set(receipt.forgotten) == {turn.id, fact.id}
@@ -189,3 +199,54 @@ def test_nothing_of_a_forgotten_memory_is_left_in_the_files(opened, path):
     assert b"canary" not in bytes_of(path)
     memory.close()
     assert b"canary" not in bytes_of(path)
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)", "does not end where"),
+        ("UPDATE node SET node_seq = node_seq + 1", "does not end where"),
+        ("UPDATE event SET (salt, payload) = (NULL, NULL) WHERE type = 3", "its payload is gone"),
+        ("INSERT INTO tag SELECT n, 'back' FROM memory WHERE state = 3", "1 tags of forgotten memories are still held"),
+    ],
+)
+def test_a_verification_notices_what_was_cut_off_or_put_back(opened, path, sql, told):
+    memory = opened(path)
+    receipt = memory.forget(memory.remember(SECRET).id)
+    memory.correct(memory.remember("Ada runs.").id, "Ada walks.")
+    assert memory.verify(receipt).holds
+    memory.close()
+    tamper(path, sql)
+    for kept in (receipt, receipt.id):
+        assert told in " ".join(opened(path).verify(kept).problems)
+
+
+def test_a_receipt_counts_what_was_erased_where(opened, path, model):
+    memory = opened(path, embedder=model)
+    source = memory.remember("Ada runs.", tags=["sport", "home"], subject="Ada")
+    memory.remember("She is fit.", sources=[source.id], origin="inferred")
+    memory.revise(source.id, importance=1)
+    memory.settle()
+    memory.recall("Who runs?")
+    memory.close()  # who was given what is written in batches, at the latest now
+    memory = opened(path, embedder=model)
+    receipt = memory.forget(source.id)
+    counts = {where: count for where, count in receipt.surfaces.items() if count}
+    touches = counts.pop("touches")
+    assert counts == {"payloads": 3, "vectors": 2, "rows": 2, "terms": 2, "tags": 2, "derivations": 1}
+    assert touches == 2
+    assert tuple(receipt.surfaces) == SURFACES
+    assert memory.receipts() == [as_given(receipt, None, (0, 0))]
+    assert memory.verify(receipt).holds
+
+
+def test_what_cannot_be_read_any_more_can_still_be_confirmed_and_erased(opened, path):
+    memory = opened(path)
+    memory.remember("Ada walks.", category="habit")
+    memory.remember(SECRET, category="habit")
+    memory.close()
+    tamper(path, "UPDATE event SET payload = CAST('{}' AS BLOB) WHERE seq = 2")
+    memory = opened(path)
+    preview = memory.preview_forget(where={"category": "habit"})
+    assert preview.needs_confirmation
+    assert len(memory.forget(where={"category": "habit"}, confirm=preview.token).forgotten) == 2

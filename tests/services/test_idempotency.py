@@ -106,14 +106,14 @@ def test_a_key_belongs_to_one_principal_and_one_operation(opened, path):
     made = {remember(ada).id, remember(bruno).id, add(ada).id, add(bruno, text="Other.").id}
     assert len(made) == 4
     assert remember(ada).actor == "ada"
-    assert ada.stats().live == 4
+    assert ada.summary().live == 4
 
 
 def test_keys_within_one_batch_have_one_effect(memory):
     chat = memory.session("chat-1")
     turns = [Turn(speaker="user", text="Hello", key=f"k{number % 2}") for number in range(6)]
     records = chat.add_many(turns)
-    assert len({record.id for record in records}) == memory.stats().live == 2
+    assert len({record.id for record in records}) == memory.summary().live == 2
     with refused(memory, KeyReused):
         chat.add_many([*turns, Turn(speaker="user", text="Other.", key="k1")])
 
@@ -123,7 +123,7 @@ def test_an_import_by_another_principal_adds_nothing_twice(opened, path):
     bruno = opened(path, as_="bruno")
     report = bruno.import_([LINE])
     assert (report.added, report.unchanged) == (0, 2)
-    assert bruno.stats().live == 2
+    assert bruno.summary().live == 2
 
 
 def test_keys_and_ids_are_not_kept_in_words(opened, path):

@@ -97,7 +97,7 @@ def test_every_format_is_seen_and_taken_once(memory, clock, name):
     clock.advance(YEAR_MS)
     report = memory.import_(GOLDEN / FILES[name])
     assert (report.format, report.added > 0, report.unchanged, report.removed) == (name, True, 0, 0)
-    assert memory.stats().live == report.added
+    assert memory.summary().live == report.added
     before = state_of(memory)
     again = memory.import_(str(GOLDEN / FILES[name]), format=name)
     assert (counts(again), again.skipped) == ((0, report.added, 0, 0), report.skipped)
@@ -227,7 +227,7 @@ def test_what_changed_under_its_key_is_counted_unchanged_and_said_while_the_rest
         assert len(whys(report)) == 30
         assert set(whys(report)) == {"it differs from what was imported before, which was kept"}
         assert report.skipped[0].place.startswith("chat, 2024-05-03T00:00:0")
-    assert memory.stats().live == 40
+    assert memory.summary().live == 40
 
 
 def test_many_differences_are_counted_after_the_first_thousand(memory, tmp_path, monkeypatch):
@@ -263,8 +263,10 @@ def test_a_conversation_with_a_message_from_the_future_is_left_out_whole(memory,
         report = memory.import_(path, dry_run=dry_run)
         assert counts(report) == (2, 0, 0, 0)
         assert [skipped.place for skipped in report.skipped] == ["claude/two"]
-        assert whys(report)[0].endswith("None of it was taken.")
+        assert "None of the conversation was taken; with skip_errors" in whys(report)[0]
     assert texts(memory) == {"A.", "B."}
+    assert counts(memory.import_(path, skip_errors=True)) == (1, 2, 0, 0)
+    assert texts(memory) == {"A.", "B.", "C."}
 
 
 def test_what_was_forgotten_stays_forgotten_and_is_counted(memory, tmp_path, vault):
@@ -437,7 +439,7 @@ def test_more_than_a_hundred_removals_need_a_word(memory, tmp_path):
     assert memory.import_(folder, dry_run=True).removed == 120
     with pytest.raises(ConfirmationNeeded, match="120 facts are gone at their source"):
         memory.import_(folder)
-    assert memory.stats().live == 151
+    assert memory.summary().live == 151
     assert counts(memory.import_(folder, confirm_removal=True)) == (0, 31, 0, 120)
     for file in folder.iterdir():
         file.write_text(f"Changed {file.name}.\n")

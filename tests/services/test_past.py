@@ -27,7 +27,7 @@ def test_the_past_answers_as_it_did_then(opened, path, clock, model):
     memory = opened(path, embedder=model)
     fact = memory.remember("Ada lives in Lisbon.")
     memory.settle()
-    seen, then = memory.stats().events, clock.now
+    seen, then = memory.summary().events, clock.now
     answer = memory.recall("Where does Ada live?")
     clock.advance(HOUR_MS)
     memory.correct(fact.id, "Ada lives in Porto.")
@@ -53,7 +53,7 @@ def test_in_the_past_now_is_that_time(opened, path, clock):
     chat.add("user", "The first parcel came.")
     clock.advance(10 * 24 * HOUR_MS)
     chat.add("user", "The second parcel came.")
-    seen, then = memory.stats().events, clock.now
+    seen, then = memory.summary().events, clock.now
     asked = "Which parcel came yesterday?"
     clock.advance(24 * HOUR_MS)
     now = memory.recall(asked)
@@ -138,7 +138,7 @@ class Story:
     held: dict[int, dict[str, tuple]] = field(default_factory=dict)
 
     def note(self) -> None:
-        seq = self.memory.stats().events
+        seq = self.memory.summary().events
         self.digests[seq] = self.memory.storage.digest()
         self.held[seq] = {record.id: told(record) for record in self.memory.records()}
 

@@ -141,13 +141,13 @@ def test_records_and_export_go_on_while_the_space_changes(memory):
 
 
 def test_stats_count_what_is_there(memory, clock):
-    assert memory.stats().live == memory.stats().events == 0
+    assert memory.summary().live == memory.summary().events == 0
     memory.session("chat-1", user="Ada").add("user", "Hello", when="2020-01-01")
     memory.session("chat-2", user="Ada").add("user", "Hello again")
     old = memory.remember("Ada runs.", category="health")
     memory.correct(old.id, "Ada swims.")
     memory.forget(memory.remember("Secret.").id)
-    stats = memory.stats()
+    stats = memory.summary()
     assert (stats.live, stats.superseded, stats.forgotten, stats.sessions) == (3, 1, 1, 2)
     assert dict(stats.by_kind) == {"turn": 2, "fact": 1}
     assert dict(stats.by_category) == {"health": 1}
@@ -223,7 +223,7 @@ def test_a_closed_memory_says_so_and_closing_twice_is_fine(opened, path):
     calls = (
         lambda: memory.remember("x"), lambda: chat.add("user", "x"), lambda: memory.recall("x"),
         lambda: memory.get(fact.id), lambda: list(memory.records()), lambda: memory.forget(fact.id),
-        lambda: list(memory.export()), memory.stats, memory.check, memory.storage.rebuild, memory.storage.digest,
+        lambda: list(memory.export()), memory.summary, memory.check, memory.storage.rebuild, memory.storage.digest,
         chat.turns,
         lambda: memory.at(seq=0), lambda: memory.import_(["{}"]), memory.settle, lambda: memory.history(fact.id),
     )  # fmt: skip
@@ -272,7 +272,7 @@ def test_rebuild_gives_the_same_space(memory):
 def test_memory_in_memory_is_each_its_own(opened):
     one, other = opened(), opened()
     one.remember("Ada runs.")
-    assert other.stats().live == 0
+    assert other.summary().live == 0
 
 
 def test_open_accepts_a_path_object_and_a_home_folder(opened, tmp_path, monkeypatch):

@@ -31,6 +31,13 @@ their vectors; the next command that writes goes on with what is left.
 folder. Commands that read never write, and end with 5 where there is no space yet. `:memory:` is refused: such a
 space would end with the command.
 
+In a house, a folder of many spaces ([how](../how-to/share-memory.md)), `--space NAME` names a space instead, and
+`--house FOLDER`, `HOLDFAST_HOUSE` or `house` in a configuration file names the house. Without `--space` a file is used,
+whatever house is named. A file and a space cannot both be named. A command in a house acts as the principal of `--as`,
+and its grants decide; that is your own word, since whoever can read the folder can read the spaces. A space that is not
+there and one that you may not use are told apart by nothing: same words, same exit code. A command that only reads may
+finish there what a crash left undone.
+
 ## Settings
 
 | key | option | variable | built in |
@@ -38,6 +45,7 @@ space would end with the command.
 | `db` | `--db` | `HOLDFAST_DB` | the file above |
 | `embedder` | `--embedder` | `HOLDFAST_EMBEDDER` | `auto` |
 | `principal` | `--as` | `HOLDFAST_PRINCIPAL` | `owner` |
+| `house` | `--house` | `HOLDFAST_HOUSE` | none |
 
 An option wins over a variable, a variable over a file. The file is called holdfast.toml and is looked for in the
 working folder, then in `$XDG_CONFIG_HOME/holdfast` (or `~/.config/holdfast`; on macOS
@@ -46,7 +54,10 @@ relative path in it starts at its folder. Unknown keys are refused. A file in th
 service as embedder, since it may have come with the folder, and memories would be sent there.
 
 The table `[policy]` says what may be kept ([how](../explanation/admission.md)). Where both files have one, of each
-setting the stricter one holds. Without any, everything is kept as it is said.
+setting the stricter one holds. Without any, everything is kept as it is said. In a house it holds in every space,
+beside the policy that a space has of its own (`holdfast house restrict`): again the stricter of each setting.
+
+`touches = false` in a file switches off that who reads what is [counted](../how-to/see-what-is-kept.md).
 
 `embedder` is `auto` (the model that is installed), `none` (recall by words only), a folder with a model,
 `openai:MODEL[@https://host/v1]` or `ollama:MODEL[@http://host:11434]`.
@@ -82,23 +93,35 @@ def _commands() -> Iterator[str]:
     for name in cli.list_commands(context):
         found = cli.get_command(context, name)
         assert found is not None
-        contexts.append(click.Context(found, info_name=name, parent=context))
+        contexts += _leaves(click.Context(found, info_name=name, parent=context))
     shared = set[str].intersection(*(set(_options(one)) for one in contexts))
-    space = {row for row in _options(contexts[1]) if row.startswith(("| `--db", "| `--embedder", "| `--as"))}
+    told = ("| `--db", "| `--house", "| `--space", "| `--embedder", "| `--as")
+    space = {row for row in _options(contexts[1]) if row.startswith(told)}
     yield "Every command takes these:\n\n" + "".join(_table(row for row in _options(contexts[0]) if row in shared))
-    yield "\nEvery command that uses a space takes these too (`demo` and `completion` do not):\n\n"
+    yield "\nEvery command that uses a space takes these too (`demo`, `bench`, `completion`, those of `house`, "
+    yield "`key list` and `key destroy` do not):\n\n"
     yield "".join(_table(row for row in _options(contexts[1]) if row in space))
     for one in contexts:
         yield from _command(one, shared, space)
 
 
+def _leaves(context: click.Context) -> list[click.Context]:
+    """A command, or those behind it where it is a group."""
+    group = context.command
+    if not isinstance(group, click.Group):
+        return [context]
+    return [click.Context(group.commands[name], info_name=name, parent=context) for name in group.commands]
+
+
 def _command(context: click.Context, shared: set[str], space: set[str]) -> Iterator[str]:
     found, rows = context.command, _options(context)
     uses_space = space <= set(rows)
-    yield f"\n### {found.name}\n\n    holdfast {found.name} {' '.join(found.collect_usage_pieces(context))}\n\n"
+    name = context.command_path.removeprefix("holdfast ")
+    yield f"\n### {name}\n\n    holdfast {name} {' '.join(found.collect_usage_pieces(context))}\n\n"
     for paragraph in (found.help or "").split("\n\n"):
         yield " ".join(paragraph.split()) + "\n\n"
-    assert uses_space or found.name in ("demo", "completion"), f"{found.name} lacks an option of the space"
+    is_other = name in ("demo", "bench", "completion", "key list", "key destroy") or name.startswith("house ")
+    assert uses_space or is_other, f"{name} lacks an option of the space"
     own = [row for row in rows if row not in shared and not (uses_space and row in space)]
     yield "".join(_table(own)) if own else "No options of its own.\n"
 

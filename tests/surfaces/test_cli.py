@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from holdfast.surfaces.cli import failure
-from holdfast.surfaces.cli.main import COMMANDS
+from holdfast.surfaces.cli.main import COMMANDS, GROUPS, cli
 from tests.surfaces.reference import reference
 from tests.surfaces.shell import DEADLINE_S, TURNS, UNKNOWN, Shell, compare, conversation, hold, talk
 
@@ -119,7 +120,7 @@ def test_a_correction_shows_both_and_keeps_the_history(shell: Shell):
     first = shell.ok("add", "Ada lives in Leeds.", "--when", "2024-01-01").strip()
     compare("correct.txt", shell.ok("correct", first[-8:], "Ada lives in Porto.", "--when", "2024-02-02"))
     compare("history.txt", shell.ok("history", first))
-    assert [entry["what"] for entry in shell.json("history", first)] == ["remembered", "superseded"]
+    assert [entry["what"] for entry in shell.json("history", first)["entries"]] == ["remembered", "superseded"]
     told = shell.json("recall", "where does Ada live?")
     assert [hit["record"]["text"] for hit in told["hits"]] == ["Ada lives in Porto."]
 
@@ -129,7 +130,7 @@ def test_forgetting_gives_a_receipt_and_leaves_no_words(shell: Shell):
     compare("forget.txt", shell.ok("forget", made, "--yes", "--reason", "asked to"))
     assert b"7306#" not in b"".join(path.read_bytes() for path in shell.folder.glob("space.db*"))
     assert shell.error("correct", made, "x")[0] == failure.NOT_FOUND
-    assert [entry["what"] for entry in shell.json("history", made)] == ["remembered", "forgotten"]
+    assert [entry["what"] for entry in shell.json("history", made)["entries"]] == ["remembered", "forgotten"]
     again = shell("add", "The door code is 7306#.")
     assert (again.exit_code, again.stdout) == (failure.NOT_FOUND, "")
     shell.ok("add", "The door code is 7306#.", "--readmit")
@@ -324,11 +325,11 @@ def test_a_completion_script_calls_back_the_command(shell: Shell, kind: str):
 def test_an_id_may_be_given_by_the_digits_of_its_start_or_end(shell: Shell):
     made = shell.ok("add", "Ada lives in Leeds.").strip()
     for short in (made[:8], made[-8:], made[-6:].upper(), made.replace("-", ""), made[:13]):
-        assert shell.json("history", short)[0]["record"]["id"] == made
+        assert shell.json("history", short)["id"] == made
     later = shell.json("correct", made, "Ada lives in Porto.")["record"]["id"]
     assert later != made
     # A superseded one has a history too.
-    assert shell.json("history", made[-8:])[0]["record"]["id"] == made
+    assert shell.json("history", made[-8:])["id"] == made
 
 
 def test_digits_that_name_none_or_several_are_refused(shell: Shell):
@@ -423,7 +424,10 @@ def test_every_command_has_a_json_form_and_one_line_of_help(shell: Shell):
     compare("help.txt", page)
     for name in COMMANDS:
         assert f"  {name}" in page
-        assert "--json" in shell.ok(name, "--help")
+        command = cli.get_command(click.Context(cli), name)
+        assert isinstance(command, click.Group) == (name in GROUPS)
+        for below in command.commands if isinstance(command, click.Group) else [None]:
+            assert "--json" in shell.ok(*filter(None, (name, below)), "--help")
 
 
 def test_the_reference_page_is_what_the_commands_say():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.config import Settings, data_folder, load_settings
+from holdfast.config import Settings, data_folder, load_settings, policy_file
 from holdfast.errors import InvalidField
 
 
@@ -103,3 +103,26 @@ def test_the_data_folder_is_the_platforms(home: Path, monkeypatch: pytest.Monkey
     assert data_folder({}) == home / "home" / place
     # The XDG specification says to ignore a relative one.
     assert data_folder({"XDG_DATA_HOME": "relative"}) == home / "home" / place
+
+
+def test_a_house_is_named_like_a_file_and_no_key_of_it_is_needed(home: Path):
+    assert settings(home).house is None
+    user_file(home, 'house = "own"\n')
+    assert settings(home).house == home / "config" / "holdfast" / "own"
+    folder_file(home, 'house = "here"\n')
+    assert settings(home).house == home / "work" / "here"
+    found = settings(home, {"house": "~/given"}, HOLDFAST_HOUSE="stated")
+    assert (found.house, found.told_by["house"]) == (home / "home" / "given", "--house")
+    assert settings(home, HOLDFAST_HOUSE="stated").house == home / "work" / "stated"
+    assert found.spaces is None
+
+
+def test_a_policy_is_read_from_a_file_that_has_one(home: Path):
+    folder_file(home, '[policy]\ncredential = "refuse"\n')
+    assert str(policy_file(home / "work" / "holdfast.toml").actions["credential"]) == "refuse"
+    for text in ('db = "x"\n', "[policy\n", '[policy]\ncredential = "shout"\n'):
+        folder_file(home, text)
+        with pytest.raises(InvalidField, match=r"holdfast\.toml"):
+            policy_file(home / "work" / "holdfast.toml")
+    with pytest.raises(InvalidField, match="cannot be read"):
+        policy_file(home / "absent.toml")

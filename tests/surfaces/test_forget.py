@@ -9,6 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from holdfast import Memory
+from holdfast.errors import ConfirmationNeeded
+from holdfast.model.records import Kind
+from holdfast.surfaces.cli.forget import KINDS
 from holdfast.surfaces.cli.main import cli
 
 
@@ -104,3 +107,41 @@ def test_a_proof_holds_for_all_that_comes_later_and_for_no_other_space(space: Pa
     with Memory.open(tmp_path / "other.db", embedder=None) as memory:
         memory.remember("Something else.")
     assert "of space" in run(tmp_path / "other.db", "verify", "-", code=1, text=proof)
+
+
+def test_flags_name_a_category_a_kind_a_source_and_a_tag(space: Path):
+    with Memory.open(space, embedder=None) as memory:
+        memory.remember("Plays chess.", category="skill", source="form 7", tags=["games"])
+        memory.remember("Speaks Dutch.", category="skill", tags=["talk"])
+        memory.remember("Runs.", category="habit", tags=["games"])
+
+    def selected(*options: str) -> list[str]:
+        shown = json.loads(run(space, "forget", *options, "--dry-run", "--json"))
+        return [record["text"] for record in shown["selected"]]
+
+    assert selected("--category", "skill") == ["Plays chess.", "Speaks Dutch."]
+    assert selected("--category", "skill", "--category", "habit") == ["Plays chess.", "Speaks Dutch.", "Runs."]
+    assert selected("--category", "skill", "--tag", "games") == ["Plays chess."]
+    assert selected("--source", "form 7") == ["Plays chess."]
+    assert selected("--kind", "turn") == ["My door code is 7306.", "Noted, Ada."]
+    assert "expected one of" in run(space, "forget", "--category", "skil", "--dry-run", code=2)
+    run(space, "forget", "--category", "skill", "--yes")
+    assert "Plays chess." not in texts(space)
+    assert "Runs." in texts(space)
+
+
+def test_the_kinds_of_the_option_are_those_there_are():
+    assert tuple(kind.name.lower() for kind in Kind) == KINDS
+
+
+def test_everything_a_space_holds_goes_only_with_a_token(space: Path):
+    with Memory.open(space, embedder=None) as memory:
+        with pytest.raises(ConfirmationNeeded, match="everything that the space holds"):
+            memory.forget(where={"kind": ["turn", "fact"]})
+        preview = memory.preview_forget(where={"kind": ["turn", "fact"]})
+        assert preview.needs_confirmation
+        memory.forget(*(record.id for record in memory.records(where={"kind": "turn"})))
+        preview = memory.preview_forget(where={"kind": "fact"})
+        assert len(memory.forget(where={"kind": "fact"}, confirm=preview.token).forgotten) == 2
+        last = memory.remember("The last one.")
+        assert memory.preview_forget(last.id).needs_confirmation is None, "an id names what it takes"

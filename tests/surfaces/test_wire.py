@@ -10,9 +10,10 @@ import pytest
 
 from holdfast import errors
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
+from holdfast.model.insight import Access, History, HistoryEntry, Linked, Reads, Sizes, Summary, Why
 from holdfast.model.recollection import Hit, Recollection
 from holdfast.model.records import Kind, Origin, Record, Role, Trust
-from holdfast.model.reports import Audited, AuditReport, HistoryEntry, ImportReport, Skipped, Stats
+from holdfast.model.reports import Audited, AuditReport, ImportReport, Skipped
 from holdfast.surfaces import wire
 from tests.surfaces.shell import GOLDEN, hold
 
@@ -39,6 +40,15 @@ AUDIT = AuditReport(
     (),
     True,
 )
+READS = Reads("owner", 3, 1_714_700_000_000, 1_714_800_000_000)
+HISTORY = History(
+    ID, (HistoryEntry("forgotten", 1_714_700_000_000, 0, None, OTHER, 7, "asked", "owner"),), (READS,), (OTHER,)
+)
+LINKED = Linked(OTHER, None, 1, ID)
+WHY = Why(
+    id=ID, state="superseded", record=RECORD, recorded_ms=1_714_700_000_000, sources=(LINKED,), supersedes=(),
+    superseded_by=LINKED, falls=(LINKED,), reads=(READS,), receipt=None, words={"state": "It was superseded."},
+)  # fmt: skip
 VALUES: dict[str, Any] = {
     "record": wire.record_to_wire(RECORD),
     "bare_record": wire.record_to_wire(Record(id=ID, version=1, recorded_at=0, kind=Kind.FACT, text="x", valid_from=0)),
@@ -49,9 +59,10 @@ VALUES: dict[str, Any] = {
     "preview": wire.preview_to_wire(ForgetPreview((RECORD,), (), (), {"turn": 1}, None, "00ff")),
     "verification": wire.verification_to_wire(Verification(("lost",), None, {"events": 2}, ("copies",))),
     "proof": wire.proof_to_wire(PROOF),
-    "history": wire.history_to_wire([HistoryEntry("forgotten", 1_714_700_000_000, 0, None, OTHER, 7)]),
-    "stats": wire.stats_to_wire(
-        Stats(
+    "history": wire.history_to_wire(HISTORY),
+    "why": wire.why_to_wire(WHY),
+    "summary": wire.summary_to_wire(
+        Summary(
             space=ID,
             live=3,
             superseded=1,
@@ -66,6 +77,10 @@ VALUES: dict[str, Any] = {
             pending=0,
             model=None,
             size_bytes=4096,
+            by_source={"form": 2},
+            more_sources=4,
+            accesses=(Access("owner", 3, 2, 1, 1_714_700_000_000, 1_714_800_000_000),),
+            sizes=Sizes(4096, 1000, 200, 300, 0),
         )
     ),
     "report": wire.report_to_wire(
@@ -83,15 +98,19 @@ def test_the_wire_form_is_the_documented_one():
 @pytest.mark.parametrize(
     ("value", "told", "left_out"),
     [
-        (RECORD, VALUES["record"], {"arguments", "verdict", "reasons"}),
-        (RECORD, wire.admitted_to_wire(RECORD), {"arguments"}),
+        (RECORD, VALUES["record"], {"arguments", "asked", "verdict", "reasons"}),
+        (RECORD, wire.admitted_to_wire(RECORD), {"arguments", "asked"}),
         (AUDIT, wire.audit_to_wire(AUDIT), set[str]()),
         (HIT, wire.hit_to_wire(HIT), set[str]()),
         (Recollection("q", (), "", 0, 0.0, None, 0, 1.0), VALUES["recollection"], set[str]()),
         (RECEIPT, VALUES["receipt"], {"at_ms"}),
         (Verification((), None, {}, ()), VALUES["verification"], set[str]()),
         (PROOF, VALUES["proof"], set[str]()),
-        (HistoryEntry("", 0, 0, None, None, 0), VALUES["history"][0], {"at_ms"}),
+        (HistoryEntry("", 0, 0, None, None, 0), VALUES["history"]["entries"][0], {"at_ms"}),
+        (HISTORY, VALUES["history"], set[str]()),
+        (READS, VALUES["history"]["reads"][0], {"first_ms", "last_ms"}),
+        (WHY, VALUES["why"], {"recorded_ms"}),
+        (LINKED, VALUES["why"]["sources"][0], set[str]()),
         (ImportReport(0, 0, 0), VALUES["report"], set[str]()),
     ],
 )

@@ -14,11 +14,23 @@ VERBS: Final[Mapping[str, Right]] = MappingProxyType(
     {
         "Memory.session": Right.READ,
         "Memory.recall": Right.READ,
+        "Memory.recalls": Right.READ,
+        "Recalls.explain": Right.READ,
+        "Recalls.keep": Right.WRITE,
+        "Recalls.list": Right.READ,
+        "Recalls.replay": Right.READ,
+        "Memory.expectations": Right.READ,
+        "Memory.expect": Right.WRITE,
+        "Expectations.add": Right.WRITE,
+        "Expectations.list": Right.READ,
+        "Expectations.remove": Right.WRITE,
+        "Expectations.run": Right.READ,
         "Memory.get": Right.READ,
         "Memory.history": Right.READ,
+        "Memory.why": Right.READ,
         "Memory.records": Right.READ,
         "Memory.at": Right.READ,
-        "Memory.stats": Right.READ,
+        "Memory.summary": Right.READ,
         "Memory.export": Right.READ,
         "Memory.settle": Right.READ,
         "Memory.check": Right.READ,
@@ -35,7 +47,14 @@ VERBS: Final[Mapping[str, Right]] = MappingProxyType(
         "Admission.audit": Right.ADMIN,
         "Admission.release": Right.ADMIN,
         "Memory.storage": Right.READ,
+        "Storage.backup": Right.ADMIN,
+        "Storage.export_markdown": Right.READ,
+        "Storage.journal": Right.ADMIN,
+        "Storage.merge": Right.ADMIN,
         "Storage.digest": Right.READ,
+        "Storage.encryption": Right.READ,
+        "Storage.encrypt": Right.ADMIN,
+        "Storage.rotate_key": Right.ADMIN,
         "Storage.rebuild": Right.ADMIN,
         "Session.id": Right.READ,
         "Session.turns": Right.READ,
@@ -43,6 +62,7 @@ VERBS: Final[Mapping[str, Right]] = MappingProxyType(
         "Session.add_many": Right.WRITE,
         "Holdfast.space": Right.READ,
         "Holdfast.spaces": Right.READ,
+        "Holdfast.usage": Right.READ,
         "Holdfast.grants": Right.SHARE,
         "Holdfast.grant read": Right.SHARE,
         "Holdfast.grant write": Right.SHARE,
@@ -52,13 +72,14 @@ VERBS: Final[Mapping[str, Right]] = MappingProxyType(
         "Holdfast.revoke write": Right.SHARE,
         "Holdfast.revoke share": Right.ADMIN,
         "Holdfast.revoke admin": Right.ADMIN,
+        "Holdfast.preview_drop": Right.ADMIN,
         "Holdfast.drop": Right.ADMIN,
     }
 )
 """What is needed for each verb in a space. A verb that is not listed is refused to everyone."""
 
 HOUSE_VERBS: Final = frozenset(
-    f"Holdfast.{verb}" for verb in ("create", "rename", "limit", "audit", "receipts", "check")
+    f"Holdfast.{verb}" for verb in ("create", "rename", "limit", "restrict", "audit", "receipts", "check")
 )
 """What only those do who administer the house, whatever they may do in a space."""
 

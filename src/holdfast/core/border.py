@@ -8,22 +8,24 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from types import MappingProxyType
-from typing import Any, cast
+from typing import cast
 
-from holdfast.errors import InvalidField, InvalidFilter, InvalidText, InvalidTime
+from holdfast.core.filter_text import filter_from_text
+from holdfast.core.filters import filter_from_json
+from holdfast.errors import InvalidField, InvalidText, InvalidTime
 from holdfast.model import limits
+from holdfast.model.filters import EVERYTHING, Filter, Where
 from holdfast.model.ids import id_text, parse_id
-from holdfast.model.records import CATEGORIES, Kind, Origin, Role, Scalar
+from holdfast.model.records import CATEGORIES, Origin, Role, Scalar
 from holdfast.model.reports import Turn
 from holdfast.model.times import EARLIEST_MS, LATEST_MS
 
 SPEAKERS: Mapping[str, Role] = MappingProxyType(
     {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "tool": Role.TOOL}
 )
-_FILTER_ENUMS = {"role": Role, "kind": Kind, "origin": Origin}
 _LARGEST = 2**63 - 1
-_FILTER_VALUES = 1_000
-FILTERS = ("author", "role", "session", "kind", "category", "subject", "source", "tag", "mark", "origin")
+_NAME_BYTES, _PATH_BYTES = 240, 4_000
+"""What every file system takes, less what is put behind the name of a space: ``-wal``, ``-lock``."""
 
 
 def check_text(value: object, what: str = "text", most: int = limits.TEXT_CHARS) -> str:
@@ -65,7 +67,26 @@ def check_path(value: object) -> str:
     text = str(value) if isinstance(value, str | PurePath) else ""
     if not text or "\0" in text or any("\ud800" <= char < "\udc80" or "\udd00" <= char <= "\udfff" for char in text):
         raise InvalidField(f"{value!r:.80} is not the path of a file; expected one such as 'memory.db', or ':memory:'.")
+    sizes = [len(part.encode(errors="surrogateescape")) for part in (text, *PurePath(text).parts)]
+    if sizes[0] > _PATH_BYTES or max(sizes[1:], default=0) > _NAME_BYTES:
+        raise InvalidField(
+            f"{text!r:.80} is too long for the path of a file: a name in it may have {_NAME_BYTES} bytes, all of it "
+            f"{_PATH_BYTES:,}. Nothing was made."
+        )
     return text
+
+
+def check_import(value: object) -> None:
+    """Refuse what an import can read nothing from: it takes a path, or lines.
+
+    Raises:
+        InvalidField.
+    """
+    if isinstance(value, bytes | bytearray | Mapping) or not isinstance(value, str | PurePath | Iterable):
+        raise InvalidField(
+            f"{value!r:.60} is nothing an import can read; expected the path of a file or folder, or lines of text. "
+            "Nothing was written."
+        )
 
 
 def check_label(value: object, what: str) -> str:
@@ -75,7 +96,10 @@ def check_label(value: object, what: str) -> str:
         InvalidText, InvalidField.
     """
     label = check_text(value, what, limits.LABEL_CHARS)
-    if label != label.strip() or any(unicodedata.category(char) == "Cc" for char in label):
+    # What is printable, nearly every label, holds no control character; each other is looked at.
+    if label != label.strip() or (
+        not label.isprintable() and any(unicodedata.category(char) == "Cc" for char in label)
+    ):
         raise InvalidField(
             f"The {what} {label!r:.80} has space around it or control characters in it; give it without them. "
             "Nothing was written."
@@ -218,28 +242,15 @@ def check_origin(value: Origin | str) -> Origin:
         raise InvalidField(f"{value!r:.60} is not an origin{_nearest(value, names)}. Nothing was written.") from None
 
 
-def check_where(where: Mapping[str, str | Sequence[str]] | None) -> dict[str, list[str | int]]:
-    """Filters as lists of values that may be compared with stored ones.
+def check_where(where: Where | None) -> Filter:
+    """The filter that a caller's text or mapping means; none means everything.
 
     Raises:
-        InvalidFilter: an unknown field, or a value it can never have.
+        InvalidFilter: it cannot be read, or has an unknown field or a value that field can never have.
     """
-    checked: dict[str, list[str | int]] = {}
-    if where is not None and not isinstance(where, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidFilter(f"The filters are {where!r:.60}; expected fields with values, such as {{'author': 'Ada'}}.")
-    for name, wanted in (where or {}).items():
-        if name not in FILTERS:
-            raise InvalidFilter(f"There is no filter {name!r:.60}{_nearest(name, FILTERS)}.")
-        listed = isinstance(wanted, Iterable) and not isinstance(wanted, Mapping)  # pyright: ignore[reportUnnecessaryIsInstance]
-        values = [wanted] if isinstance(wanted, str) else list(wanted) if listed else []
-        if not values or not all(isinstance(value, str) for value in values):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidFilter(f"The filter {name!r} has {wanted!r:.60}; expected a string or a list of some.")
-        if len(values) > _FILTER_VALUES:
-            raise InvalidFilter(
-                f"The filter {name!r} has {len(values):,} values; at most {_FILTER_VALUES:,} are taken."
-            )
-        checked[name] = [_filter_value(name, value) for value in values]
-    return checked
+    if where is None:
+        return EVERYTHING
+    return filter_from_text(where) if isinstance(where, str) else filter_from_json(where)
 
 
 def check_count(value: object, what: str, most: int) -> int:
@@ -250,22 +261,6 @@ def check_count(value: object, what: str, most: int) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise InvalidField(f"The {what} is {value!r:.60}; expected a whole number from 1 to {most:,}.")
-    return value
-
-
-def _filter_value(name: str, value: str) -> str | int:
-    enum: Any = _FILTER_ENUMS.get(name)
-    if enum is not None:
-        known = {member.name.lower(): int(member) for member in enum}
-        if value not in known:
-            raise InvalidFilter(f"{value!r:.60} is not a {name}{_nearest(value, list(known))}.")
-        return known[value]
-    if name == "category" and value not in CATEGORIES:
-        raise InvalidFilter(f"{value!r:.60} is not a category{_nearest(value, CATEGORIES)}.")
-    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-        raise InvalidFilter(
-            f"The filter {name!r} has {value!r:.60} with half a surrogate pair; no memory can match it."
-        )
     return value
 
 

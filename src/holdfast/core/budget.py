@@ -6,8 +6,10 @@ Which tokens a language model makes of a text only its own tokenizer knows; the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
+
+from holdfast.model.tokens import Count
 
 _LETTERS_A_TOKEN: Final = 8
 # What byte-pair tokenizers start from: words, short runs of digits, runs of signs, and what lies beyond ASCII.
@@ -38,7 +40,7 @@ def estimate_tokens(text: str) -> int:
     return int(tokens + 0.999)
 
 
-def fill(texts: Iterable[str], budget_tokens: int, count: Callable[[str], int] = estimate_tokens) -> list[int]:
+def fill(texts: Iterable[str], budget_tokens: int, count: Count = estimate_tokens) -> list[int]:
     """Return the positions of the texts to take, in order, so that together they stay within a budget.
 
     A text too long for what is left is passed over, and shorter ones after it may still be taken.

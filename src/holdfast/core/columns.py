@@ -6,6 +6,7 @@ so that gathers along links need no masks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -44,7 +45,7 @@ class Columns:
     role: NDArray[np.uint8]
     """0 none, 1 user, 2 assistant, 3 system, 4 tool."""
     flags: NDArray[np.uint8]
-    """`lexical.HAS_TIME` or 0."""
+    """Bits of `traits`."""
     alive: NDArray[np.bool_]
     """False once removed."""
     fresh: NDArray[np.bool_]
@@ -94,3 +95,19 @@ class Columns:
         """Keep only these rows, in this order; the first must be 0."""
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name)[rows])
+
+
+def renumbered(names: dict[str | None, int], column: NDArray[np.int32]) -> tuple[dict[str | None, int], dict[int, int]]:
+    """Give the names that a column still has numbers without gaps, in it too; returns them, and new numbers by old."""
+    used = np.union1d(column, np.zeros(1, np.int32))
+    moved = {int(old): new for new, old in enumerate(used)}
+    column[:] = np.searchsorted(used, column).astype(np.int32)
+    return {name: moved[number] for name, number in names.items() if number in moved}, moved
+
+
+def numbered(names: Sequence[str | None], numbers: dict[str | None, int]) -> NDArray[np.int32]:
+    """Return the number of each name; new names get the next ones."""
+    for name in dict.fromkeys(names):
+        if name not in numbers:
+            numbers[name] = len(numbers)
+    return np.fromiter(map(numbers.__getitem__, names), np.int32, len(names))

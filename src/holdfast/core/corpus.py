@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.core.columns import Columns
+from holdfast.core.columns import Columns, numbered, renumbered
 from holdfast.core.entry import LONG_WORDS, Entry, Statistics, transposed
+from holdfast.core.late import TokenTable
 from holdfast.core.lexical import TermColumns, decode_terms, is_whole
 from holdfast.core.postings import MAX_ROWS, Postings
 from holdfast.core.vectors import DIMENSIONS, VectorTable
@@ -35,6 +36,9 @@ class Corpus:
         self.postings = Postings()
         self.vectors = VectorTable(dimensions)
         self.vectors.reserve(self.columns.capacity)
+        self.tokens = TokenTable()
+        self.removals = 0
+        """Calls of `remove` that took something out: what was read for an entry before may be of an older one."""
         self._size = 1
         self._dead = 0
         self._queue: list[Entry] = []
@@ -45,6 +49,8 @@ class Corpus:
         self._authors: dict[str | None, int] = {None: 0}
         self._last_of_session: dict[int, int] = {}
         self._unlinked: set[int] = set()
+        self._stale = False  # whether a row waits for `refresh`
+        self._lacking: Rows | None = None
         self._statistics: Statistics | None = None
 
     def __len__(self) -> int:
@@ -120,8 +126,8 @@ class Corpus:
         columns.said_ms[new] = np.fromiter(said_ms, np.int64, count)
         columns.role[new] = np.fromiter(roles, np.uint8, count)
         columns.kind[new] = np.fromiter(kinds, np.int32, count)
-        columns.session[new] = _numbered(sessions, self._sessions)
-        columns.author[new] = _numbered(authors, self._authors)
+        columns.session[new] = numbered(sessions, self._sessions)
+        columns.author[new] = numbered(authors, self._authors)
         columns.total[new] = decoded.totals
         columns.window[new] = decoded.totals
         columns.words[new] = decoded.words
@@ -129,7 +135,8 @@ class Corpus:
         columns.alive[new] = True
         self.postings.add(decoded.owners + np.int32(self._size), decoded.hashes, decoded.counts)
         first, self._size = self._size, size
-        self._statistics = self._by_n = None
+        self._statistics = self._by_n = self._lacking = None
+        self._stale = True
         self._link_new(first)
 
     def remove(self, ns: Iterable[int]) -> None:
@@ -142,6 +149,8 @@ class Corpus:
         self._refresh_links()
         columns.alive[rows] = False
         self.vectors.drop(rows)
+        self.tokens.drop(columns.n[rows].tolist())
+        self.removals += 1
         for row in rows.tolist():
             before, after = int(columns.before[row]), int(columns.after[row])
             if after == 0 and columns.session[row]:
@@ -154,7 +163,7 @@ class Corpus:
             self._touch(np.array([before, after], np.int32))
         self._dead += len(rows)
         self._statistics = None
-        self._by_n = None
+        self._by_n = self._lacking = None
         if self._dead > max(_MIN_DEAD, self._size // 4):
             self.compact()
 
@@ -177,10 +186,10 @@ class Corpus:
             session: int(moved[row]) for session, row in self._last_of_session.items() if row and moved[row] > 0
         }
         self._size, self._dead = len(kept), 0
-        self._by_n = None
+        self._by_n = self._lacking = None
         # The names of those who wrote nothing that is left go with it.
-        self._authors, _ = _renumbered(self._authors, columns.author[: self._size])
-        self._sessions, renamed = _renumbered(self._sessions, columns.session[: self._size])
+        self._authors, _ = renumbered(self._authors, columns.author[: self._size])
+        self._sessions, renamed = renumbered(self._sessions, columns.session[: self._size])
         self._last_of_session = {renamed[session]: row for session, row in self._last_of_session.items()}
         self._statistics = None
 
@@ -204,14 +213,21 @@ class Corpus:
         if not known.all():
             rows, codes, scales = rows[known], codes[known], scales[known]
         self.vectors.put(rows, codes, scales)
+        self._lacking = None
         self._refresh_links()
         self._touch(rows)
 
     def missing_vectors(self) -> NDArray[np.int64]:
         """Return the numbers of entries that have no vector yet, in the order they were added."""
+        return self.columns.n[self.lacking()]
+
+    def lacking(self) -> Rows:
+        """Return the rows of entries that have no vector yet, rising."""
         self._flush()
-        waiting = self.columns.alive[: self._size] & (self.vectors.scales[: self._size] <= 0)
-        return self.columns.n[: self._size][waiting]
+        if self._lacking is None:
+            waiting = self.columns.alive[: self._size] & (self.vectors.scales[: self._size] <= 0)
+            self._lacking = np.flatnonzero(waiting).astype(np.int32)
+        return self._lacking
 
     def rows(self, ns: NDArray[np.int64]) -> Rows:
         """Return the row of each number, 0 for one that is not there."""
@@ -292,9 +308,12 @@ class Corpus:
     def refresh(self) -> None:
         """Work in what waits: queued entries, links, windows and context of rows whose neighbours changed."""
         self._refresh_links()
+        if not self._stale:
+            return
         columns = self.columns
         stale = np.flatnonzero(~columns.fresh[: self._size] & columns.alive[: self._size]).astype(np.int32)
         if not len(stale):
+            self._stale = False
             return
         before, after, total = columns.before, columns.after, columns.total
         one_before, one_after = before[stale], after[stale]
@@ -303,6 +322,7 @@ class Corpus:
         )
         self.vectors.pool(stale, before, after)
         columns.fresh[stale] = True
+        self._stale = False
         self._statistics = None
 
     def _flush(self) -> None:
@@ -357,6 +377,7 @@ class Corpus:
         columns.before[rows[1:]] = np.where(together, rows[:-1], 0)
         columns.after[rows[:-1]] = np.where(together, rows[1:], 0)
         columns.fresh[rows] = False
+        self._stale = True
         last = np.append(~together, True)
         for session in self._unlinked:
             self._last_of_session.pop(session, None)
@@ -369,20 +390,4 @@ class Corpus:
         before, after = columns.before[rows], columns.after[rows]
         for stale in (rows, before, columns.before[before], after, columns.after[after]):
             columns.fresh[stale] = False
-
-
-def _renumbered(
-    names: dict[str | None, int], column: NDArray[np.int32]
-) -> tuple[dict[str | None, int], dict[int, int]]:
-    """Give the names that a column still has numbers without gaps, in it too; returns them, and new numbers by old."""
-    used = np.union1d(column, np.zeros(1, np.int32))
-    moved = {int(old): new for new, old in enumerate(used)}
-    column[:] = np.searchsorted(used, column).astype(np.int32)
-    return {name: moved[number] for name, number in names.items() if number in moved}, moved
-
-
-def _numbered(names: Sequence[str | None], numbers: dict[str | None, int]) -> NDArray[np.int32]:
-    for name in dict.fromkeys(names):
-        if name not in numbers:
-            numbers[name] = len(numbers)
-    return np.fromiter(map(numbers.__getitem__, names), np.int32, len(names))
+        self._stale = True

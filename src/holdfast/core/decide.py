@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdfast.core import receipts
-from holdfast.core.codec import canonical, decode_content, encode_content, readable_content
-from holdfast.core.secrets import admission_digest, normalised, observation_digest, text_digest
+from holdfast.core.codec import canonical, decode_content, encode_content
+from holdfast.core.erasing import PIECE, barring, erasable, falling
+from holdfast.core.secrets import admission_digest, normalised, text_digest
 from holdfast.core.view import View
-from holdfast.errors import Damaged, Gone, InvalidText, KeyReused, ModelMismatch, NotFound, Rejected, VersionConflict
+from holdfast.errors import (
+    Damaged,
+    Gone,
+    InvalidField,
+    InvalidText,
+    KeyReused,
+    ModelMismatch,
+    NotFound,
+    Rejected,
+    VersionConflict,
+)
 from holdfast.model.events import BarReason, Draft, EventType
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
@@ -114,6 +124,11 @@ def correct(view: View, command: Correct, secret: bytes) -> tuple[tuple[Draft, .
         )
     _expect_version(held, command.version)
     old = _content_of(view, held)
+    if old.kind.is_aside:
+        raise InvalidField(
+            f"{id_text(held.id)} is of the kind {old.kind.name.lower()}, not a memory that could be wrong. "
+            "Nothing was written; forget it, and add it anew."
+        )
     corrected = replace(
         old if old.kind is Kind.FACT else _fact_about(old),
         text=command.text,
@@ -189,6 +204,8 @@ class Forget:
 
     Attributes:
         bars: The words must not come back. False where nobody asked for that: they are gone at their source.
+        made: By the event with its words, what `barring` gives for a memory, where it was made before.
+        pause: Called between two pieces of the work, which may be long.
     """
 
     records: Sequence[Id]
@@ -196,6 +213,8 @@ class Forget:
     actor: str
     reason: str | None = None
     bars: bool = True
+    made: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
+    pause: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,28 +241,33 @@ def forget(view: View, command: Forget, secret: bytes) -> tuple[tuple[Draft, ...
         NotFound: one of the ids is unknown; then nothing is forgotten.
     """
     asked, already = dict[Id, None](), list[Id]()
+    known = dict[Id, Holding]()
+    for start in range(0, len(command.records), PIECE):
+        command.pause()
+        known.update(view.find_all(command.records[start : start + PIECE]))
     for record in command.records:
-        held = view.find(record)
+        held = known.get(record)
         if held is None:
             raise NotFound(f"There is no memory {id_text(record)} in this space. Nothing was forgotten.")
         if held.receipt:
             already.append(record)
         else:
             asked[record] = None
-    going = falling(view, asked)
+    going = falling(view, asked, command.pause)
     derived = tuple(record for record in going if record not in asked)
     if not going:
         return (), Forgotten((), (), tuple(already))
-    drafts = tuple(_tombstone(view, held, command, secret) for held in going.values())
-    payloads, vectors = view.erasable(list(going))
+    drafts = tuple(_tombstones(view, going, command, secret))
+    surfaces = erasable(view, list(going), command.pause)
     recorded = receipts.body(
         actor=command.actor,
         reason=command.reason,
         forgotten=list(map(id_text, asked)),
         derived=list(map(id_text, derived)),
         already=list(map(id_text, already)),
-        payloads=payloads,
-        vectors=vectors,
+        payloads=surfaces["payloads"],
+        vectors=surfaces["vectors"],
+        surfaces=surfaces,
     )
     receipt = Draft(EventType.RECEIPT, NO_RECORD, 0, recorded, command.receipt)
     return (*drafts, receipt), Forgotten(tuple(asked), derived, tuple(already))
@@ -254,19 +278,6 @@ def forget_orphans(view: View, receipt: Id, actor: str, secret: bytes) -> tuple[
     records = tuple(held.id for held in view.orphans())
     command = Forget(records, receipt, actor, reason="derived from what was forgotten")
     return forget(view, command, secret) if records else ((), Forgotten((), (), ()))
-
-
-def falling(view: View, records: Iterable[Id]) -> dict[Id, Holding]:
-    """Memories that are held, and all those derived from them, to any depth."""
-    going = dict[Id, Holding]()
-    queue = deque(records)
-    while queue:
-        record = queue.popleft()
-        held = None if record in going else view.find(record)
-        if held is not None and held.receipt is None:
-            going[record] = held
-            queue.extend(one.id for one in view.derived_from(record))
-    return going
 
 
 def set_model(view: View, fingerprint: str, dimensions: int) -> tuple[Draft, ...]:
@@ -347,16 +358,16 @@ def _fact_about(turn: Content) -> Content:
     )
 
 
-def _tombstone(view: View, held: Holding, command: Forget, secret: bytes) -> Draft:
-    bars = list[str]()
-    if held.seq and command.bars:
-        # What cannot be read any more can still be erased.
-        content = readable_content(view.event(held.seq))
-        if content:
-            bars.append(text_digest(secret, content.text).hex())
-        if content and content.kind is Kind.TURN:
-            bars.append(observation_digest(secret, content).hex())
-    return Draft(EventType.FORGOTTEN, held.id, held.version, canonical({"bars": bars}), command.receipt)
+def _tombstones(view: View, going: Mapping[Id, Holding], command: Forget, secret: bytes) -> Iterator[Draft]:
+    made = dict(command.made) if command.bars else {}
+    left = [held.n for held in going.values() if command.bars and held.seq not in made]
+    for held, event in view.current(left).values():
+        made[held.seq] = barring(event, secret)
+    none = canonical({"bars": []})
+    for held in going.values():
+        command.pause()
+        payload = made.get(held.seq, none)
+        yield Draft(EventType.FORGOTTEN, held.id, held.version, payload, command.receipt)
 
 
 def _readmitted(digest: bytes) -> Draft:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any, cast
 
 from holdfast.core import border
+from holdfast.core.asked import read_asked
 from holdfast.core.codec import canonical, content_dict
 from holdfast.errors import HoldfastError, InvalidField, InvalidTime, UnknownFormat
 from holdfast.model.ids import Id, id_text, parse_id
@@ -23,7 +24,7 @@ _TIMES = ("valid_from", "valid_to", "expires_at")
 _CONTENT_FIELDS = frozenset(content_dict(Content(kind=Kind.FACT, text=" ", valid_from=0))) | {
     "valid_to", "role", "author", "session", "caption", "subject", "predicate", "object", "category", "tags",
     "attributes", "source", "sources", "origin", "trust", "actor", "confidence", "importance", "arguments",
-    "marks", "quarantined", "expires_at", "replaces",
+    "marks", "quarantined", "expires_at", "replaces", "asked",
 }  # fmt: skip
 _RECORD_FIELDS = frozenset(("format", "id", "version", "recorded_at", "superseded_by", "superseded_at", "content"))
 _ENTRY_FIELDS = frozenset(
@@ -36,6 +37,11 @@ _FIELD = re.compile(r'[\s,]*"(?P<name>[^"\\]{0,200})"\s*:\s*')
 
 def record_line(record: Record) -> str:
     """One memory as one line of JSON, with names for numbers and ISO 8601 for times."""
+    return canonical({"format": FORMAT, **record_dict(record)}).decode()
+
+
+def record_dict(record: Record) -> dict[str, Any]:
+    """One memory as JSON values, with names for numbers and ISO 8601 for times."""
     content = content_dict(record)
     for name, enum in _ENUMS.items():
         if name in content:
@@ -44,7 +50,6 @@ def record_line(record: Record) -> str:
         if name in content:
             content[name] = format_when(content[name])
     line: dict[str, Any] = {
-        "format": FORMAT,
         "id": record.id,
         "version": record.version,
         "recorded_at": format_when(record.recorded_at),
@@ -52,7 +57,7 @@ def record_line(record: Record) -> str:
     }
     if record.superseded_by is not None:
         line["superseded_by"] = record.superseded_by
-    return canonical(line).decode()
+    return line
 
 
 def read_record(line: Mapping[str, Any]) -> tuple[Id, Content, Id | None]:
@@ -101,6 +106,10 @@ def checked_content(values: Mapping[str, Any]) -> Content:
             given[name] = border.check_label(given[name], name)
     if "caption" in given:
         given["caption"] = border.check_text(given["caption"], "caption")
+    if given["kind"].is_aside != ("asked" in given):
+        raise InvalidField(f"A {given['kind'].name.lower()} comes {'without' if 'asked' in given else 'with'} 'asked'.")
+    if "asked" in given:
+        read_asked(given["kind"], border.check_text(given["asked"], "asked"))
     if "category" in given:
         given["category"] = border.check_category(given["category"])
     for name in ("confidence", "importance"):
@@ -127,11 +136,16 @@ def checked_content(values: Mapping[str, Any]) -> Content:
     return Content(**given)
 
 
-def read_conversation(line: Mapping[str, Any], zone: tzinfo = UTC) -> tuple[list[Turn], list[Mapping[str, object]]]:
+def read_conversation(
+    line: Mapping[str, Any], zone: tzinfo = UTC, skip: Callable[[int, HoldfastError], None] | None = None
+) -> tuple[list[Turn], list[Mapping[str, object]]]:
     """The turns of a conversation, and the questions beside it.
 
     An entry without a time takes that of the entry before it, the first ones that of the first that
     has one. Sessions and keys are named after the conversation, so importing again adds nothing.
+
+    Args:
+        skip: Told each entry that cannot be read, by its number from 1, and the others are given. None raises.
 
     Raises:
         InvalidInput: naming the entry.
@@ -140,14 +154,18 @@ def read_conversation(line: Mapping[str, Any], zone: tzinfo = UTC) -> tuple[list
     if not isinstance(entries, list) or isinstance(name, bool) or not isinstance(name, str | int):
         raise UnknownFormat("Expected an object with 'conversation' (a name) and 'entries' (a list).")
     rows = cast("list[object]", entries)
-    times, turns = list[int | None](), list[Turn]()
+    times, turns, at = list[int | None](), list[Turn](), None
     for number, row in enumerate(rows, 1):
         try:
-            entry = _entry(row)
-            times.append(parse_when(entry["when"], zone=zone) if entry.get("when") else (times[-1] if times else None))
-            turns.append(_turn(str(name), number, entry))
+            # Before the rest is looked at: an entry that is mended later must not change the times of others.
+            said = _when(row, zone)
+            at = at if said is None else said
+            turns.append(_turn(str(name), number, _entry(row)))
+            times.append(at)
         except HoldfastError as error:
-            raise type(error)(f"Entry {number}: {error}") from None
+            if skip is None:
+                raise type(error)(f"Entry {number}: {error}") from None
+            skip(number, error)
     first = next((time for time in times if time is not None), None)
     dated = [replace(turn, when_ms=first if at is None else at) for turn, at in zip(turns, times, strict=True)]
     if not isinstance(line.get("questions") or [], list):
@@ -173,6 +191,12 @@ def looks_like_ours(line: str) -> bool:
         except (ValueError, RecursionError):
             return False
     return False
+
+
+def _when(row: object, zone: tzinfo) -> int | None:
+    """The time an entry gives, whatever else is wrong with it."""
+    said = cast("dict[str, Any]", row).get("when") if isinstance(row, dict) else None
+    return parse_when(said, zone=zone) if said else None
 
 
 def _entry(row: object) -> Mapping[str, Any]:

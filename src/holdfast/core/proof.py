@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from holdfast.model.events import Draft, Event, Head, Header
+from holdfast.model.events import Draft, Event, EventType, Head, Header
+from holdfast.model.ids import Id
 
 _HEADER = struct.Struct(">4s16s16sQQB16sI16s")
 _MARK = b"HFE1"
@@ -45,8 +46,8 @@ def link(previous: bytes, header: Header, committed: bytes) -> bytes:
     return hashlib.sha256(previous + header_bytes(header) + committed).digest()
 
 
-def seal(drafts: Sequence[Draft], head: Head, now_ms: int, salts: bytes) -> list[Event]:
-    """Give decided events their place: the node's next numbers, clock values and chain.
+def seal(drafts: Sequence[Draft], head: Head, now_ms: int, salts: bytes) -> Iterator[Event]:
+    """Give decided events their place, one at a time: the node's next numbers, clock values and chain.
 
     Args:
         now_ms: The wall clock. A clock that went backwards, or another node's later one, never
@@ -55,7 +56,7 @@ def seal(drafts: Sequence[Draft], head: Head, now_ms: int, salts: bytes) -> list
     """
     if len(salts) < SALT_BYTES * len(drafts):
         raise ValueError(f"{len(salts)} bytes of salt for {len(drafts)} events; {SALT_BYTES} each are needed")
-    chain, hlc, events = head.chain, head.hlc, list[Event]()
+    chain, hlc = head.chain, head.hlc
     for place, draft in enumerate(drafts):
         hlc = max(hlc + 1, now_ms << 16)
         header = Header(
@@ -64,8 +65,7 @@ def seal(drafts: Sequence[Draft], head: Head, now_ms: int, salts: bytes) -> list
         salt = salts[place * SALT_BYTES : (place + 1) * SALT_BYTES]
         committed = commitment(salt, draft.payload)
         chain = link(chain, header, committed)
-        events.append(Event(header, committed, chain, salt, draft.payload))
-    return events
+        yield Event(header, committed, chain, salt, draft.payload)
 
 
 def verify_payload(event: Event) -> bool:
@@ -75,12 +75,17 @@ def verify_payload(event: Event) -> bool:
     return hmac.compare_digest(commitment(event.salt, event.payload), event.commitment)
 
 
-def chain_problems(events: Iterable[Event], anchors: dict[bytes, tuple[int, bytes]] | None = None) -> list[str]:
+def chain_problems(
+    events: Iterable[Event],
+    anchors: dict[bytes, tuple[int, bytes]] | None = None,
+    heads: Mapping[Id, tuple[int, bytes]] | None = None,
+) -> list[str]:
     """What is wrong with the chains of a journal, in words; empty when all is well.
 
     Args:
         events: Of any number of nodes, each node's in order.
         anchors: Per node the number and chain value below which events were pruned.
+        heads: Per node the number and chain value of its last event, as they are noted elsewhere.
     """
     at, problems = dict(anchors or {}), list[str]()
     for event in events:
@@ -92,5 +97,10 @@ def chain_problems(events: Iterable[Event], anchors: dict[bytes, tuple[int, byte
             problems.append(f"event {event.seq}: header or chain was altered")
         if not verify_payload(event):
             problems.append(f"event {event.seq}: payload does not match its commitment")
+        if event.payload is None and header.type not in (EventType.REMEMBERED, EventType.REVISED):
+            problems.append(f"event {event.seq}: its payload is gone, though it is not one that a forget erases")
         at[header.node] = (header.node_seq, event.chain)
+    for node, head in (heads or {}).items():
+        if at.get(node) != head:
+            problems.append(f"the journal of node {node.hex()} does not end where the space says it does")
     return problems

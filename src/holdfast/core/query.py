@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from holdfast.core.lexical import term_hashes
-from holdfast.core.when import Span, spans
+from holdfast.core.kinds import QuestionKind, kinds_of
+from holdfast.core.lexical import language_of_query, term_hashes
+from holdfast.core.when import MONTH_NUMBERS, WEEKDAYS, Span, spans
 from holdfast.core.words import NOT_NAMES, ORDINARY_NAMES
 
 MAX_QUERY_CHARS: Final = 4_000
-"""Characters of a query that are read for names and times."""
+"""Characters of a query that are read."""
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
-_ASKS_TIME: Final = re.compile(
-    r"\bwhen\b|\b(?:what|which) (?:\w+ )?(?:date|day|month|year|time|week|season)\b|\bhow long\b|\bhow (?:many|much) "
-    r"(?:days|weeks|months|years|time)\b|\bhow (?:often|old|recently)\b",
-    re.IGNORECASE,
-)
+# Not at the start of a sentence, where every word has a capital letter.
+_THING: Final = re.compile(r"(?<![.!?:] )(?<![.!?\n])\b(?:[A-Z][\w'’.+-]*\w|\w*\d[\w.-]*)")
+_NO_THINGS: Final = frozenset(("i", "i'm", "i've", "i'd", "i'll", *MONTH_NUMBERS, *WEEKDAYS))
 # Only what it has said already: "what would you suggest" asks for something new.
 _BY_ASSISTANT: Final = re.compile(
     r"\bdid you (?:\w+ )?(?:say|tell|suggest|recommend|mention|give|provide|explain|list|advise|propose|describe|write|"
@@ -44,31 +43,50 @@ class Query:
     """Known authors it names, sorted."""
     times: tuple[Span, ...]
     """Times it names, milliseconds since 1970 UTC, half-open."""
-    asks_time: bool
-    """It asks when, or how long."""
+    kinds: QuestionKind
+    """What sort of question it is."""
     asks_assistant: bool
     """It asks what the assistant said."""
+    spoken_of: frozenset[int] = frozenset()
+    """Those of the terms that name somebody or something: written with a capital letter or digits inside the question,
+    known authors left out."""
+
+    @property
+    def asks_time(self) -> bool:
+        """It asks when, or how long."""
+        return bool(self.kinds & QuestionKind.WHEN)
 
 
-def parse_query(text: str, *, key: bytes, authors: Sequence[str], now_ms: int) -> Query:
+def parse_query(
+    text: str,
+    *,
+    key: bytes,
+    authors: Sequence[str],
+    now_ms: int,
+    languages: Mapping[str, float] | None = None,
+) -> Query:
     """Read a query.
 
     Args:
-        text: what is asked; any text, read up to `MAX_QUERY_CHARS` characters for names and times.
+        text: what is asked; any text, read up to `MAX_QUERY_CHARS` characters.
         key: the space's secret that its terms are hashed with.
         authors: `Statistics.authors` of the corpus.
         now_ms: when it is asked, milliseconds since 1970 UTC.
+        languages: `language_shares` of the corpus; without them the question alone must tell its language.
     """
     text = text[:MAX_QUERY_CHARS]
     places = _named(text, _name_words(tuple(authors)))
+    named = tuple(sorted({name for _, _, name in places}))
+    language = language_of_query(text, languages)
     return Query(
         text=text,
         dense_text=_in_first_person(text, (place[:2] for place in places)),
-        terms=term_hashes(text, key),
-        named=tuple(sorted({name for _, _, name in places})),
+        terms=term_hashes(text, key, language),
+        named=named,
         times=spans(text, now_ms),
-        asks_time=bool(_ASKS_TIME.search(text)),
+        kinds=kinds_of(text, len(named)),
         asks_assistant=bool(_BY_ASSISTANT.search(text)),
+        spoken_of=frozenset(term_hashes(_spoken_of(text, places), key, language)),
     )
 
 
@@ -109,6 +127,13 @@ def _named(text: str, names: dict[str, tuple[tuple[str, ...], str] | None]) -> l
         if not word[0][0].islower() or (full and not name[0].islower() and first not in ORDINARY_NAMES):
             found.append((word.start(), last.end() if full else word.end(), name))
     return found
+
+
+def _spoken_of(text: str, places: Sequence[tuple[int, int, str]]) -> str:
+    """Return the words of a question that name somebody or something, known authors left out."""
+    taken = {start for start, _, _ in places}
+    words = (word for word in _THING.finditer(text) if word.start() not in taken and word.start() > 0)
+    return " ".join(word[0] for word in words if word[0].split("'")[0].lower() not in _NO_THINGS)
 
 
 def _in_first_person(text: str, places: Iterable[tuple[int, int]]) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from holdfast.core.codec import canonical, decode_payload, readable_content
 from holdfast.core.view import View
 from holdfast.errors import Damaged
-from holdfast.model.erasure import ForgetReceipt, Proof
+from holdfast.model.erasure import SURFACES, ForgetReceipt, Proof
 from holdfast.model.events import Event, EventType
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
@@ -17,13 +17,16 @@ from holdfast.model.ids import Id, id_text
 ERASABLE = frozenset((EventType.REMEMBERED, EventType.REVISED))
 """Events whose payload goes when their memory is forgotten; the others hold no one's words."""
 _IDS = ("forgotten", "derived", "already")
-_RECORDED = ("actor", "reason", "forgotten", "derived", "already", "payloads", "vectors")
+_PLACE = ("node", "node_seq", "at_ms", "chain")
+_RECORDED = ("actor", "reason", "forgotten", "derived", "already", "payloads", "vectors", "surfaces")
+_LATER = {"first", "surfaces"}
+"""What a receipt may lack."""
 
 
 class _Reader(Protocol):
     def find(self, record: Id) -> Holding | None: ...
     def events_of(self, record: Id) -> Sequence[Event]: ...
-    def erasable(self, records: Sequence[Id]) -> tuple[int, int]: ...
+    def erasable(self, records: Sequence[Id]) -> Mapping[str, int]: ...
 
 
 def body(**recorded: object) -> bytes:
@@ -31,6 +34,12 @@ def body(**recorded: object) -> bytes:
     if set(recorded) != set(_RECORDED):
         raise ValueError(f"a receipt records {_RECORDED}, not {tuple(recorded)}")
     return canonical(recorded)
+
+
+def body_again(receipt: ForgetReceipt) -> bytes:
+    """The payload of an event that records a receipt again, with its first place, which a restore cut off."""
+    first = {name: getattr(receipt, name) for name in _PLACE}
+    return canonical({name: getattr(receipt, name) for name in _RECORDED} | {"first": first})
 
 
 def read(event: Event) -> ForgetReceipt:
@@ -42,17 +51,24 @@ def read(event: Event) -> ForgetReceipt:
     payload = decode_payload(event)
     header = event.header
     is_receipt = header.type is EventType.RECEIPT and header.other is not None
-    if payload is None or not is_receipt or set(payload) != set(_RECORDED):
+    if payload is None or not is_receipt or set(payload) - _LATER != set(_RECORDED) - _LATER:
         raise Damaged(f"Event {event.seq} holds no readable receipt. Run `holdfast check`.")
     recorded: dict[str, Any] = {name: tuple(value) if name in _IDS else value for name, value in payload.items()}
+    here: dict[str, Any] = {
+        "node": id_text(header.node),
+        "node_seq": header.node_seq,
+        "at_ms": header.at_ms,
+        "chain": event.chain.hex(),
+    }
+    counted = recorded.pop("surfaces", {})
+    recorded["surfaces"] = {name: counted[name] for name in SURFACES if name in counted}
+    first = recorded.pop("first", None)
     return ForgetReceipt(
         id=id_text(header.other or b""),
         space=id_text(header.space),
-        node=id_text(header.node),
-        node_seq=header.node_seq,
-        at_ms=header.at_ms,
-        chain=event.chain.hex(),
+        recorded_again=first and here["node"],
         **recorded,
+        **(first or here),
     )
 
 
@@ -61,18 +77,17 @@ def as_given(receipt: ForgetReceipt, pending: str | None, residue: tuple[int, in
     return replace(receipt, pending=pending, residue=residue)
 
 
-def differences(receipt: ForgetReceipt, recorded: Iterable[Event]) -> Iterator[str]:
+def differences(receipt: ForgetReceipt, recorded: Event | None) -> Iterator[str]:
     """In what a receipt differs from the one that is recorded under its id, in words."""
-    for event in recorded:
-        found = read(event)
-        if found.id == receipt.id:
-            given = replace(receipt, pending=found.pending, residue=found.residue)
-            for name in ForgetReceipt.__dataclass_fields__:
-                if getattr(given, name) != getattr(found, name):
-                    yield f"the receipt's {name} is not what the journal records"
-            return
-    if receipt.chain or receipt.forgotten or receipt.derived:
-        yield f"the journal records no receipt {receipt.id}"
+    if recorded is None:
+        if receipt.chain or receipt.forgotten or receipt.derived:
+            yield f"the journal records no receipt {receipt.id}"
+        return
+    found = read(recorded)
+    given = replace(receipt, pending=found.pending, residue=found.residue, recorded_again=found.recorded_again)
+    for name in ForgetReceipt.__dataclass_fields__:
+        if getattr(given, name) != getattr(found, name):
+            yield f"the receipt's {name} is not what the journal records"
 
 
 def left_of(reader: _Reader, ids: Sequence[Id]) -> Iterator[str]:
@@ -85,25 +100,38 @@ def left_of(reader: _Reader, ids: Sequence[Id]) -> Iterator[str]:
         for event in reader.events_of(record):
             if event.payload is not None and event.header.type in ERASABLE:
                 yield f"event {event.seq} still holds the text of memory {id_text(record)}"
-    payloads, vectors = reader.erasable(ids)
-    if payloads:
-        yield f"{payloads} payloads of forgotten memories are still in the journal"
-    if vectors:
-        yield f"{vectors} vectors of forgotten memories are still held"
+    for surface, count in reader.erasable(ids).items():
+        if count:
+            yield f"{count:,} {surface} of forgotten memories are still held"
 
 
-def missing_heads(proof: Proof, events: Iterable[Event], space: str) -> Iterator[str]:
-    """Which kept heads the journal no longer passes through, in words."""
-    if proof.space != space:
-        yield f"the proof is of space {proof.space}, not of {space}"
-        return
-    wanted = {(node, number): chain for node, number, chain in proof.heads if number}
-    for event in events:
-        chain = wanted.pop((id_text(event.header.node), event.header.node_seq), None)
-        if chain is not None and chain != event.chain.hex():
-            yield f"event {event.header.node_seq} of node {id_text(event.header.node)} is not the one that was proven"
-    for node, number in wanted:
-        yield f"event {number} of node {node} is missing"
+class Heads:
+    """Looks, while somebody walks the journal, whether it passes through the heads of a proof.
+
+    Args:
+        space: Id of the space whose journal it is.
+    """
+
+    def __init__(self, proof: Proof, space: str) -> None:
+        self._wanted = {(node, number): chain for node, number, chain in proof.heads if number}
+        self._problems = [] if proof.space == space else [f"the proof is of space {proof.space}, not of {space}"]
+        self._is_here = not self._problems
+
+    def passing(self, events: Iterable[Event]) -> Iterator[Event]:
+        """The same events."""
+        for event in events:
+            header = event.header
+            chain = self._wanted.pop((id_text(header.node), header.node_seq), None) if self._wanted else None
+            if self._is_here and chain is not None and chain != event.chain.hex():
+                self._problems.append(
+                    f"event {header.node_seq} of node {id_text(header.node)} is not the one that was proven"
+                )
+            yield event
+
+    def problems(self) -> list[str]:
+        """Which heads the journal does not pass through, in words, once all events have passed."""
+        left = self._wanted if self._is_here else ()
+        return [*self._problems, *(f"event {number} of node {node} is missing" for node, number in left)]
 
 
 def texts(view: View, ids: Sequence[Id]) -> list[str]:

@@ -39,9 +39,10 @@ def admission_digest(secret: bytes, content: Content) -> bytes:
     """The digest that decides whether a memory may be taken in.
 
     A fact is barred by its words. A turn is barred only as the same observation: someone who says
-    the same words again has said something new.
+    the same words again has said something new. What is aside says nothing, so it is barred by nothing but itself.
     """
-    return observation_digest(secret, content) if content.kind is Kind.TURN else text_digest(secret, content.text)
+    is_said = content.kind is Kind.TURN or content.kind.is_aside
+    return observation_digest(secret, content) if is_said else text_digest(secret, content.text)
 
 
 def arguments_digest(secret: bytes, arguments: Mapping[str, object]) -> str:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.core.corpus import Corpus
-from holdfast.core.lexical import HAS_TIME
+from holdfast.core.kinds import QuestionKind
 from holdfast.core.query import Query
+from holdfast.core.traits import ASKS, FIRST_PERSON, HAS_TIME, INSTRUCTS, PREFERS
 from holdfast.core.when import DAY_MS, Span
 from holdfast.model.records import Role
 
@@ -27,10 +28,17 @@ COMMON_SHARE: Final = 0.1
 
 _ALWAYS_COUNTED: Final = 2_000  # in small spaces every term is cheap
 
+MANY_BY_ASSISTANT: Final = -0.4
+"""What the assistant said, where all there is is wanted, in units of what another said."""
+SUMMARY_BY_ASSISTANT: Final = 0.25
+"""Likewise where a summary is wanted."""
+MOST_OF_REPLY: Final = 4.0
+
 ASSISTANT: Final = int(Role.ASSISTANT)
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int32]
+Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +53,26 @@ class Lexical:
     """Share of the query's inverse document frequency that the entry holds, 0 to 1."""
     window_covered: Floats
     """Likewise of the entry with its neighbours, 0 to 1."""
+    things: Floats | None
+    """Share of the inverse document frequency of what the query speaks of by name that the entry holds, 0 to 1; None
+    where it speaks of nothing by name."""
     best: float
     """What an entry would reach that said every word of the query over and over."""
 
 
-def lexical(corpus: Corpus, terms: tuple[int, ...], entry_b: float, window_b: float) -> Lexical:
+def lexical(
+    corpus: Corpus,
+    terms: tuple[int, ...],
+    entry_b: float,
+    window_b: float,
+    spoken_of: frozenset[int] = frozenset(),
+) -> Lexical:
     """Score the words of a query against every row.
 
     Args:
         corpus: refreshed.
         terms: distinct keyed terms of the query.
+        spoken_of: those of them that name somebody or something.
         entry_b: how far an entry's length is normalised, 0 (not) to 1 (fully).
         window_b: likewise for an entry with its neighbours.
     """
@@ -62,29 +80,36 @@ def lexical(corpus: Corpus, terms: tuple[int, ...], entry_b: float, window_b: fl
     entry, window, covered, window_covered, counts = (np.zeros(size, np.float32) for _ in range(5))
     entries = statistics.entries
     most = max(_ALWAYS_COUNTED, COMMON_SHARE * entries)
-    mass = 0.0
+    mass = things_mass = 0.0
+    things = np.zeros(size, np.float32) if spoken_of else None
     for term in terms:
-        rows, octets = corpus.postings.find(term)
+        found, octets = corpus.postings.find(term)
+        rows = found.astype(np.intp)  # what NumPy indexes by: it would convert other numbers at every use
         if corpus.has_removed:
             living = columns.alive[rows]
             rows, octets = rows[living], octets[living]
         idf = _idf(entries, len(rows))
         mass += idf
+        if things is not None and term in spoken_of:
+            things[rows] += idf
+            things_mass += idf
         if not 0 < len(rows) <= most:
             continue
         times = octets.astype(np.float32)
-        entry[rows] += idf * _saturated(times, columns.total[rows], statistics.mean_total, entry_b)
+        entry[rows] += idf * _saturated(times, columns.total.take(rows), statistics.mean_total, entry_b)
         covered[rows] += idf
         near = _spread(corpus, rows, times, counts)
         window[near] += _idf(entries, len(near)) * _saturated(
-            counts[near], columns.window[near], statistics.mean_window, window_b
+            counts.take(near), columns.window.take(near), statistics.mean_window, window_b
         )
         window_covered[near] += idf
         counts[near] = 0
     if mass > 0:
         covered /= mass
         window_covered /= mass
-    return Lexical(entry, window, covered, window_covered, mass * (K1 + 1))
+    if things is not None and things_mass > 0:
+        things /= np.float32(things_mass)
+    return Lexical(entry, window, covered, window_covered, things, mass * (K1 + 1))
 
 
 def _idf(entries: int, holding: int) -> float:
@@ -93,33 +118,105 @@ def _idf(entries: int, holding: int) -> float:
 
 def _saturated(times: Floats, lengths: NDArray[np.int32], mean: float, b: float) -> Floats:
     norm = lengths.astype(np.float32) * np.float32(K1 * b / max(mean, 1.0)) + np.float32(K1 * (1 - b))
-    return (times * np.float32(K1 + 1) / (times + norm)).astype(np.float32)
+    return times * np.float32(K1 + 1) / (times + norm)
 
 
-def _spread(corpus: Corpus, rows: Rows, times: Floats, counts: Floats) -> Rows:
+def _spread(corpus: Corpus, rows: Places, times: Floats, counts: Floats) -> Places:
     """Add occurrences to the rows up to two places away; return the rows that have any now."""
     before, after = corpus.columns.before, corpus.columns.after
-    one_before, one_after = before[rows], after[rows]
-    # Links are one to one, so no target but row 0 comes twice in an addition.
-    for targets in (rows, one_before, before[one_before], one_after, after[one_after]):
-        counts[targets] += times
+    one_before, one_after = before.take(rows), after.take(rows)
+    targets = np.concatenate((rows, one_before, before.take(one_before), one_after, after.take(one_after)))
+    np.add.at(counts, targets, np.concatenate((times,) * 5))
     counts[0] = 0
-    return np.flatnonzero(counts > 0).astype(np.int32)  # a mask is ten times faster to search than floats
+    return np.flatnonzero(counts > 0)  # a mask is ten times faster to search than floats
 
 
-def who(corpus: Corpus, rows: Rows, query: Query, author_weight: float, role_weight: float) -> Floats:
-    """Return a lift for who said it: the author's weight, the role's weight or 0.
+def author(corpus: Corpus, rows: Rows, query: Query) -> Floats:
+    """Return 1 for what the one known author said whom the query names, otherwise 0.
 
-    Where a query names one known author, what that author said is lifted, and what nobody in particular said
-    (a fact, a document). Otherwise the role decides: what the assistant said is lifted where the query asks
-    for that, everything else is lifted where it does not, for people state facts and assistants elaborate.
+    What nobody in particular said (a fact, a document) counts with it; a query that names none or several gives 0.
+    """
+    if len(query.named) != 1:
+        return np.zeros(len(rows), np.float32)
+    authors = corpus.columns.author[rows]
+    return ((authors == corpus.author_number(query.named[0])) | (authors == 0)).astype(np.float32)
+
+
+def role(corpus: Corpus, rows: Rows, query: Query) -> Floats:
+    """Return how far the speaker's role speaks for rows, `MANY_BY_ASSISTANT` to 1; 0 where `author` decides.
+
+    What the assistant said is lifted where the query asks for that. Otherwise the others are, for people state facts
+    and assistants elaborate: the more so where all there is is wanted, the less so for a summary, which tells both.
     """
     if len(query.named) == 1:
-        authors = corpus.columns.author[rows]
-        lifted = (authors == corpus.author_number(query.named[0])) | (authors == 0)
-        return lifted * np.float32(author_weight)
+        return np.zeros(len(rows), np.float32)
     by_assistant = corpus.columns.role[rows] == ASSISTANT
-    return (by_assistant == query.asks_assistant) * np.float32(role_weight)
+    if query.asks_assistant:
+        return by_assistant.astype(np.float32)
+    least = 0.0
+    if query.kinds & QuestionKind.SUMMARY:
+        least = SUMMARY_BY_ASSISTANT
+    elif query.kinds & QuestionKind.MANY:
+        least = MANY_BY_ASSISTANT
+    return np.where(by_assistant, np.float32(least), np.float32(1))
+
+
+def personal(corpus: Corpus, rows: Rows) -> Floats:
+    """Return 1 for rows that speak of their speaker and for what nobody in particular said, otherwise 0.
+
+    "I moved to Lisbon" tells something; "Wow, that looks great!" hardly does.
+    """
+    columns = corpus.columns
+    return (((columns.flags[rows] & FIRST_PERSON) > 0) | (columns.author[rows] == 0)).astype(np.float32)
+
+
+def wants_instructions(query: Query) -> bool:
+    """Whether standing instructions bear on the answer: advice is asked for, or no known person is asked about."""
+    return bool(query.kinds & QuestionKind.ADVICE) or not query.named
+
+
+def instructs(corpus: Corpus, rows: Rows, query: Query) -> Floats:
+    """Return 1 for instructions that somebody other than the assistant gave, where they bear on the answer; else 0."""
+    if not wants_instructions(query):
+        return np.zeros(len(rows), np.float32)
+    return _told(corpus, rows, INSTRUCTS)
+
+
+def prefers(corpus: Corpus, rows: Rows, query: Query) -> Floats:
+    """Return 1 for tastes and aims that somebody other than the assistant told, where advice is asked for; else 0."""
+    if not query.kinds & QuestionKind.ADVICE:
+        return np.zeros(len(rows), np.float32)
+    return _told(corpus, rows, PREFERS)
+
+
+def _told(corpus: Corpus, rows: Rows, trait: int) -> Floats:
+    columns = corpus.columns
+    return (((columns.flags[rows] & trait) > 0) & (columns.role[rows] != ASSISTANT)).astype(np.float32)
+
+
+def reply(corpus: Corpus, rows: Rows, matches: Floats, mean: np.float32, deviation: np.float32) -> Floats:
+    """Return how well the question matches that a row answers, 0 to `MOST_OF_REPLY`; 0 for one that answers none.
+
+    Args:
+        corpus: refreshed.
+        rows: what to score.
+        matches: match of every row with the query by its words.
+        mean: of the matches of the candidates.
+        deviation: likewise.
+    """
+    before = corpus.columns.before[rows]
+    asked = (corpus.columns.flags[before] & ASKS) > 0
+    above = np.clip((matches[before] - mean) / deviation, 0, MOST_OF_REPLY)
+    return np.where(asked, above, np.float32(0)).astype(np.float32)
+
+
+def recent(corpus: Corpus, rows: Rows, query: Query) -> Floats:
+    """Return where a row stands between the oldest (0) and the newest (1), where what holds now is asked; else 0."""
+    if not query.kinds & QuestionKind.LATEST or not len(rows):
+        return np.zeros(len(rows), np.float32)
+    said = corpus.columns.said_ms[rows].astype(np.float64)
+    first, last = float(said.min()), float(said.max())
+    return ((said - first) / max(last - first, 1.0)).astype(np.float32)
 
 
 def tells_time(corpus: Corpus, rows: Rows, query: Query) -> Floats:
@@ -135,6 +232,8 @@ def date(corpus: Corpus, rows: Rows, times: tuple[Span, ...], reach_days: float 
     What is said after an event tells of it more often than what is said before: the gap before counts twice.
     """
     near = np.zeros(len(rows), np.float32)
+    if not times:
+        return near
     said = corpus.columns.said_ms[rows]
     for start, end in times:
         gap = np.maximum(said - (end - 1), 0) + 2 * np.maximum(start - said, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from holdfast.model.events import BarReason, Event, SetModel
@@ -17,6 +17,17 @@ class View(Protocol):
         """The memory with that id, live, superseded or forgotten."""
         ...
 
+    def find_all(self, records: Sequence[Id]) -> Mapping[Id, Holding]:
+        """Those of these memories that are known; see `find`."""
+        ...
+
+    def current(self, ns: Sequence[int]) -> Mapping[int, tuple[Holding, Event]]:
+        """By local number, memories that are held and the events with their current versions.
+
+        Forgotten and unknown ones are left out; superseded ones are there.
+        """
+        ...
+
     def bar(self, digest: bytes) -> BarReason | None:
         """Why that digest must not be taken in, or None; a lifted bar is None."""
         ...
@@ -29,8 +40,8 @@ class View(Protocol):
         """
         ...
 
-    def derived_from(self, record: Id) -> Sequence[Holding]:
-        """Memories, not yet forgotten, that name this one among their sources."""
+    def derived_from(self, records: Sequence[Id]) -> Sequence[Holding]:
+        """Memories, not yet forgotten, that name one of these among their sources, once each."""
         ...
 
     def orphans(self) -> Sequence[Holding]:
@@ -41,6 +52,6 @@ class View(Protocol):
         """The embedding model the space's vectors belong to."""
         ...
 
-    def erasable(self, records: Sequence[Id]) -> tuple[int, int]:
-        """How many payloads with contents, and how many vectors, these memories have."""
+    def erasable(self, records: Sequence[Id]) -> Mapping[str, int]:
+        """How much these memories have on each of `holdfast.model.erasure.SURFACES`, in that order."""
         ...

@@ -22,6 +22,19 @@ TIME_WORDS: Final = word_set(
     "september october november december spring summer autumn fall winter recently lately last next since until "
     "decade decades hour hours minute minutes"
 )
+# Only words that mean nothing else in another of these languages: en, de, fr, es, it, pt, nl, ru, zh, ja, ko.
+FIRST_PERSON_WORDS: Final = word_set(
+    "i my me mine myself we our us ours ourselves im ive ich mich mir mein meine meinen meiner wir uns unser unsere "
+    "je j mon nous notre yo mi mis nosotros nuestro nuestra io mio mia noi nostro eu meu minha nosso nossa ik mijn wij "
+    "\u044f \u043c\u043d\u0435 \u043c\u0435\u043d\u044f \u043c\u043e\u0439 \u043c\u043e\u044f \u043c\u044b "
+    "\u043d\u0430\u043c \u043d\u0430\u0441 \u6211 \u79c1 \u50d5 \u4ffa \ub098 \ub0b4"
+)
+INSTRUCTION_WORDS: Final = word_set("always never ever now forward future when whenever want like prefer")
+PREFERENCE_WORDS: Final = word_set(
+    "love like prefer enjoy hate dislike adore favor favour want loved enjoyed interested into fan passionate obsessed "
+    "crazy allergic stand avoid favorite favourite favorites favourites dream passion hobby hobbies goal goals "
+    "preference"
+)
 NOT_NAMES: Final = word_set(
     "user assistant system tool human ai bot agent model me i you we he she it they unknown none"
 )

@@ -83,6 +83,7 @@ class SpaceEntry:
         id: Random, and the name of its file; it stays when the space is renamed.
         right: What the principal may do there.
         created_ms: Milliseconds since the epoch.
+        policy: The space's own policy as settings in JSON, see `holdfast.core.policy.stored`; None without one.
     """
 
     name: str
@@ -90,6 +91,7 @@ class SpaceEntry:
     right: Right
     quota: Quota
     created_ms: int
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class HeldSpace:
 
     Attributes:
         made: Its file was made; were it missing now, it would be lost.
+        policy: Its own policy as it is stored, see `holdfast.core.policy.stored`; None without one.
     """
 
     id: bytes
@@ -105,6 +108,7 @@ class HeldSpace:
     created_ms: int
     made: bool
     quota: Quota
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +133,11 @@ class AuditEntry:
     Attributes:
         seq: 1, 2, 3, …
         by: Name of the principal who made the change.
-        what: ``created``, ``renamed``, ``limited``, ``granted``, ``revoked``, ``dropped`` or ``erased``.
+        what: ``created``, ``renamed``, ``limited``, ``restricted``, ``granted``, ``revoked``, ``dropped`` or
+            ``erased``.
         space: Id of the space; names are not kept here, so that a dropped space leaves none.
         principal: Whose grant was changed, where one was.
-        detail: The right, or the quota, as text.
+        detail: The right, the quota or the policy, as text.
         chain: SHA-256 over the previous entry's chain value and this entry, as hexadecimal digits.
     """
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from holdfast.model.filters import EVERYTHING, Filter
 from holdfast.model.records import Record
+
+SURFACES = (
+    "payloads", "vectors", "rows", "terms", "tags", "marks", "expiries", "derivations", "waiting", "touches",
+)  # fmt: skip
+"""Where a memory leaves something that a forget erases, as receipts count it: payloads of its events, vectors, rows
+of the projection with their labels, term counts, tags, classes of sensitive content, dates of expiry, links to its
+sources, places among those that wait for a vector, and counts of who was given it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +25,7 @@ class Selection:
         about: Those said by, or noted about, the person or thing of that name.
         mentions: With ``about``, also those whose text holds the name as words of its own.
         since_ms, until_ms: Said, or true, from and before these times; milliseconds since the epoch.
-        where: Fields and the values each may have.
+        where: What their fields must say.
         query: The memories that a recall of this finds, ``limit`` at most.
     """
 
@@ -26,7 +34,7 @@ class Selection:
     mentions: bool = False
     since_ms: int | None = None
     until_ms: int | None = None
-    where: Mapping[str, Sequence[str | int]] = field(default_factory=dict[str, Sequence[str | int]])
+    where: Filter = EVERYTHING
     query: str | None = None
     limit: int = 10
 
@@ -34,7 +42,7 @@ class Selection:
     def is_empty(self) -> bool:
         """No condition at all: it would mean everything."""
         timed = self.since_ms is not None or self.until_ms is not None
-        return not (self.ids or self.about or self.where or self.query or timed)
+        return not (self.ids or self.about or self.where != EVERYTHING or self.query or timed)
 
     @property
     def is_fuzzy(self) -> bool:
@@ -79,12 +87,16 @@ class ForgetReceipt:
         derived: Ids of those that fell with them because they were made from them.
         already: Ids that had been forgotten before; nothing was left to erase.
         payloads, vectors: How many payloads of the journal and how many vectors were erased.
+        surfaces: How much was erased where, those two included; see `SURFACES`. Empty where nothing was left, and in
+            receipts of releases that did not count it.
         chain: The node's chain value after the receipt, as hexadecimal digits; empty where nothing was left
             to erase and so nothing was recorded.
         pending: Why erased bytes may still be in the files, in words; None when they are overwritten.
             Not part of what is recorded: it may change, and `Memory.verify` says anew.
         residue: Erased texts of which bytes were found in the space's files after the forget, and how many
             texts were looked for; (0, 0) where the files were too large to be read through at once.
+        recorded_again: The node that recorded it a second time, because a backup from before it was restored;
+            its place and chain value are those of the first time. None otherwise.
     """
 
     id: str
@@ -102,6 +114,8 @@ class ForgetReceipt:
     chain: str
     pending: str | None = None
     residue: tuple[int, int] = (0, 0)
+    recorded_again: str | None = None
+    surfaces: Mapping[str, int] = field(default_factory=dict[str, int], hash=False)
 
 
 @dataclass(frozen=True, slots=True)

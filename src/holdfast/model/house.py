@@ -91,6 +91,26 @@ class HouseRecollection(Sequence[HouseHit]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DropPreview:
+    """What dropping a space would erase.
+
+    Attributes:
+        space, id: Its name, and its random id.
+        memories: Live memories, those in quarantine too.
+        bytes: In pages in use of its file.
+        grants: How many principals lose a grant.
+        token: Confirms the drop of the space as it was shown; it ends with the next write there.
+    """
+
+    space: str
+    id: str
+    memories: int
+    bytes: int
+    grants: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DropReceipt:
     """What is left of a space that was dropped: no name and nothing it held.
 

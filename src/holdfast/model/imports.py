@@ -46,6 +46,21 @@ Item = Turn | Note
 
 
 @dataclass(frozen=True, slots=True)
+class Flaw:
+    """An entry of a document that cannot be taken, while the rest of the document could.
+
+    Attributes:
+        source: That of the document's turns.
+        place: Where the entry stands, for a person.
+        why: What is wrong with it, without a full stop.
+    """
+
+    source: str
+    place: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """The documents that exist now under a common root.
 
@@ -68,6 +83,8 @@ class Batch:
         done_bytes, total_bytes: How far reading is.
         document: Where it is, for display; None where the batch holds several documents.
         logs: Sources of turns in documents that only grow, whose lines are taken one by one.
+        flaws: Entries that cannot be taken, in documents the rest of which is among the items: whether
+            that is taken without them is for the caller to say.
         present: For documents that are followed, every key they have now. A stored note of such a
             document with another key was changed or removed at its source.
         inventory: In the last batch of a folder that is followed, what it holds now.
@@ -79,6 +96,7 @@ class Batch:
     total_bytes: int
     document: str | None = None
     logs: frozenset[str] = frozenset()
+    flaws: tuple[Flaw, ...] = ()
     present: Mapping[str, frozenset[str]] = field(default_factory=lambda: _NOTHING)
     inventory: Inventory | None = None
 

@@ -52,6 +52,7 @@ class Recollection(Sequence[Hit]):
         degraded: Why less than all signals answered, in words; None when all did.
         pending: Memories of the space that have no vector yet.
         took_ms: How long it took, the query's embedding included.
+        kept: Id under which it was kept, where that was asked for; see `holdfast.groups.Recalls`.
     """
 
     query: str
@@ -62,6 +63,7 @@ class Recollection(Sequence[Hit]):
     degraded: str | None
     pending: int
     took_ms: float
+    kept: str | None = None
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...

@@ -22,6 +22,15 @@ class Kind(IntEnum):
     """An episode: something said in a session, never edited."""
     FACT = 2
     """A dated claim, superseded when it stops being true."""
+    RECALL = 3
+    """A recall that was kept on request, with what it returned."""
+    EXPECTATION = 4
+    """What a question must bring back: the user's own test."""
+
+    @property
+    def is_aside(self) -> bool:
+        """It tells of the use of memory and is none: held, exported and forgotten, never recalled or listed."""
+        return self in (Kind.RECALL, Kind.EXPECTATION)
 
 
 class Role(IntEnum):
@@ -92,6 +101,7 @@ class Content:
         quarantined: It is kept apart: never recalled and not listed, unless that is asked for.
         expires_at: From when on it is as good as forgotten, milliseconds since the epoch; None for never.
         replaces: Id of the memory of which it is what a changed policy let be kept.
+        asked: Of a kind that is aside, what belongs to its question, as canonical JSON.
     """
 
     kind: Kind
@@ -120,6 +130,7 @@ class Content:
     quarantined: bool = False
     expires_at: int | None = None
     replaces: str | None = None
+    asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from holdfast.model.records import Record, Scalar
+from holdfast.model.records import Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,63 +29,6 @@ class Turn:
     key: str | None = None
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, Scalar] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """One event in the life of a memory.
-
-    Attributes:
-        what: remembered, revised, superseded or forgotten.
-        at_ms: When, milliseconds since the epoch.
-        version: The memory's version after it.
-        record: What it said then; None where that was erased or the event has no content.
-        other: The memory that superseded it, or the receipt that erased it.
-        reason: Why it was written, in the caller's words, where a correction gave it.
-    """
-
-    what: str
-    at_ms: int
-    version: int
-    record: Record | None
-    other: str | None
-    seq: int
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Counts and sizes of a space.
-
-    Attributes:
-        live, superseded, forgotten: Memories by state.
-        by_kind, by_category, by_author: Live memories.
-        sessions: Distinct sessions of live turns.
-        oldest_ms, newest_ms: When the first and the last live memory was said or became true.
-        events: Length of the journal.
-        pending: Live memories without a vector.
-        quarantined: Memories that are kept apart; not among the live ones.
-        expired: Memories whose time is up; `Admission.audit` forgets them.
-        model: Fingerprint of the embedding model the space is bound to.
-        size_bytes: All files of the space.
-    """
-
-    space: str
-    live: int
-    superseded: int
-    forgotten: int
-    by_kind: Mapping[str, int]
-    by_category: Mapping[str, int]
-    by_author: Mapping[str, int]
-    sessions: int
-    oldest_ms: int | None
-    newest_ms: int | None
-    events: int
-    pending: int
-    model: str | None
-    size_bytes: int
-    quarantined: int = 0
-    expired: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +60,7 @@ class ImportReport:
         questions: Questions found beside the conversations; they are not stored.
         verdicts: How many of the new memories a policy let be kept otherwise than as said: redacted, quarantined.
         removed: Facts forgotten because they are gone at their source, with what was derived from them.
+        corrected: Memories whose words were changed on the page they were exported to.
         format: What was read: ``conversation``, ``records``, both with ``+`` between, or an importer's name.
     """
 
@@ -129,6 +73,7 @@ class ImportReport:
     format: str = ""
     dry_run: bool = False
     verdicts: Mapping[str, int] = field(default_factory=dict[str, int])
+    corrected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,4 +54,26 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """Embed one query: shape ``(dimensions,)``, otherwise as `embed`."""
+        ...
+
+
+@runtime_checkable
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder that also gives a vector for each token of a text, for a closer look at a few candidates."""
+
+    @property
+    def token_dimensions(self) -> int | None:
+        """Length of each token's vector, 1 to 512; None where the model at hand gives none."""
+        ...
+
+    def embed_tokens(self, texts: Sequence[str]) -> Sequence[NDArray[np.float32]]:
+        """The tokens of stored texts: for each text an array ``(tokens, token_dimensions)`` of unit vectors.
+
+        Raises:
+            EmbedderUnavailable, EmbedderRefused: as `embed`.
+        """
+        ...
+
+    def embed_query_tokens(self, text: str) -> tuple[Sequence[str], NDArray[np.float32]]:
+        """The tokens of a query that are letters or digits: what each stands for in the text, and their vectors."""
         ...

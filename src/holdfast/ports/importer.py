@@ -41,7 +41,7 @@ class Importer(Protocol):
     def read(self, path: Path, *, zone: tzinfo) -> Iterator[Batch]:
         """Yield what the file or folder holds, at least one batch.
 
-        What cannot be taken is reported in the batches; a document is taken whole or not at all.
+        What cannot be taken is reported in the batches: a document as a whole, or, as a flaw, the one entry.
 
         Args:
             zone: For times that name none.

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from holdfast.core.view import View
 from holdfast.model.events import Change, Event, Head, Sealed, SetModel
+from holdfast.model.filters import EVERYTHING, Filter
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id
+from holdfast.model.insight import Access, Reads
 
 R = TypeVar("R")
 
@@ -86,6 +88,9 @@ class Tally:
     Attributes:
         quarantined: Memories that would be live if they were not kept apart.
         oldest_ms, newest_ms: The first and the last time something was said or became true.
+        by_source: The most frequent sources, `MOST_SOURCES` at most, of ``sources`` in all.
+        first_recorded_ms, last_recorded_ms: When the first of them came, and the newest version of any.
+        receipts: Forgets that are recorded.
     """
 
     live: int
@@ -98,6 +103,31 @@ class Tally:
     sessions: int
     oldest_ms: int | None
     newest_ms: int | None
+    by_source: Mapping[str, int]
+    sources: int
+    first_recorded_ms: int | None
+    last_recorded_ms: int | None
+    receipts: int
+
+
+MOST_SOURCES = 20
+"""Sources that a `Tally` names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """How often a principal was given the memory of a local number."""
+
+    n: int
+    reads: Reads
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """Counts to be added to those that are held: who was given which memory, and who used the space."""
+
+    touches: tuple[Touch, ...] = ()
+    accesses: tuple[Access, ...] = ()
 
 
 Entry = tuple[str | None, str, str | None]
@@ -113,13 +143,6 @@ class Reader(View, Protocol):
         """Per node that ever wrote here, the number and chain value of its newest event."""
         ...
 
-    def current(self, ns: Sequence[int]) -> Mapping[int, tuple[Holding, Event]]:
-        """By local number, memories that are held and the events with their current versions.
-
-        Forgotten and unknown ones are left out; superseded ones are there.
-        """
-        ...
-
     def events_of(self, record: Id) -> Sequence[Event]:
         """Every event about a memory, oldest arrival first."""
         ...
@@ -128,26 +151,30 @@ class Reader(View, Protocol):
         """Events in local order."""
         ...
 
-    def count(self, where: Mapping[str, Sequence[str | int]] | None = None, *, quarantined: bool = False) -> int:
+    def count(self, where: Filter = EVERYTHING, *, quarantined: bool = False) -> int:
         """Live memories that match; see `select`."""
         ...
 
     def select(
         self,
-        where: Mapping[str, Sequence[str | int]],
+        where: Filter,
         since_ms: int | None,
         until_ms: int | None,
         *,
         superseded: bool = False,
         quarantined: bool = False,
+        aside: bool = False,
     ) -> list[int]:
-        """Local numbers of live memories, ascending, whose fields each equal one of the given values.
-
-        Fields: author, role, session, kind, category, subject, source, tag, mark, origin.
+        """Local numbers of live memories, ascending, for which a filter is true.
 
         Args:
+            where: Only of conditions that columns decide, see `holdfast.model.filters.COLUMNS`.
             superseded: Superseded memories too, whether they were quarantined or not.
             quarantined: Quarantined memories too.
+            aside: What is of a kind that is aside too; see `Kind.is_aside`.
+
+        Raises:
+            InvalidFilter: a condition that columns do not decide.
         """
         ...
 
@@ -170,6 +197,10 @@ class Reader(View, Protocol):
         """The events that record receipts, oldest arrival first."""
         ...
 
+    def receipt(self, receipt: Id) -> Event | None:
+        """The event that records the receipt of that id."""
+        ...
+
     def session(self, session: str) -> list[int]:
         """Local numbers of a session's turns in order, superseded and quarantined ones too."""
         ...
@@ -179,6 +210,22 @@ class Reader(View, Protocol):
         ...
 
     def tally(self) -> Tally: ...
+
+    def superseded_by(self, record: Id) -> Sequence[Holding]:
+        """Memories, not forgotten, that this one replaced, in order of arrival."""
+        ...
+
+    def reads_of(self, n: int) -> Sequence[Reads]:
+        """Who was given a memory, over all nodes; nobody once it is forgotten."""
+        ...
+
+    def accesses(self) -> Sequence[Access]:
+        """Who used the space, over all nodes."""
+        ...
+
+    def content_bytes(self) -> tuple[int, int, int]:
+        """Bytes of payloads, of stored terms and of vectors."""
+        ...
 
     def live(self, after_n: int, limit: int) -> Sequence[Holding]:
         """Live memories by local number."""
@@ -213,10 +260,17 @@ class Reader(View, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Commit(Generic[R]):
-    """What one caller wants written, and what it is to be given once that is durable."""
+    """What one caller wants written, and what it is to be given once that is durable.
+
+    Attributes:
+        uses: Counts that are written along with it; see `SpaceStore.add_uses`.
+        pause: To be called between two pieces of work, where there is much to store.
+    """
 
     sealed: tuple[Sealed, ...]
     result: R
+    uses: Uses | None = None
+    pause: Callable[[], None] = lambda: None
 
 
 class SpaceStore(Protocol):
@@ -269,6 +323,30 @@ class SpaceStore(Protocol):
         """
         ...
 
+    def adopt(self, identity: Identity, chain: bytes) -> None:
+        """Take on an identity, durably.
+
+        A space without an event becomes any other. One with events only goes on under another node: what the
+        node before it wrote stays its own, and nobody else may have the space open.
+
+        Args:
+            chain: The chain value before the node's first event.
+
+        Raises:
+            AlreadyThere: the space has events, and the identity is another space's.
+        """
+        ...
+
+    def add_uses(self, uses: Uses) -> None:
+        """Add to what is counted, durably and in no digest; a memory that is not held gets no count.
+
+        The counts stay through a `rebuild` and go with their memory.
+
+        Raises:
+            StoreBusy, StoreFull, StoreReadOnly, Closed.
+        """
+        ...
+
     def drop_vectors(self, ns: Sequence[int]) -> None:
         """Put memories back into the backlog, to be embedded again."""
         ...
@@ -304,6 +382,10 @@ class SpaceStore(Protocol):
 
     def size_bytes(self) -> int:
         """Bytes on disk, everything included; 0 in memory."""
+        ...
+
+    def log_bytes(self) -> int:
+        """Bytes of the write-ahead log, part of `size_bytes`."""
         ...
 
     def close(self) -> None:

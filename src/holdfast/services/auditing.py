@@ -9,7 +9,8 @@ from typing import Any
 
 from holdfast.core import border
 from holdfast.core.codec import canonical, decode_content, encode_content
-from holdfast.core.decide import Revise, Take, falling, revise, take
+from holdfast.core.decide import Revise, Take, revise, take
+from holdfast.core.erasing import falling
 from holdfast.core.policy.admit import admit, in_order
 from holdfast.core.policy.settings import span_text
 from holdfast.core.secrets import subkey
@@ -76,12 +77,12 @@ class Auditing:
         self._ledger = ledger
         self._forgetting = forgetting
         self._actor = actor
-        self._policy = policy
+        self.policy = policy
         self._written = written
 
     def audit(self, policy: Policy | None, *, dry_run: bool) -> AuditReport:
         """Judge every memory; without any policy, only end what was kept for a while."""
-        audit = self._look(policy or self._policy)
+        audit = self._look(policy or self.policy)
         receipts = list[str]()
         if not dry_run:
             audit.found[:] = list(self._carry_out(audit.found, receipts))
@@ -167,7 +168,7 @@ class Auditing:
                     for below in falling(view, [one.record]):
                         changes.setdefault(below, {})["quarantined"] = True
         for record in replaced:
-            for below in view.derived_from(record):
+            for below in view.derived_from([record]):
                 sources = _pointed(_content(view, below.id).sources, replaced)
                 changes.setdefault(below.id, {})["sources"] = sources
         for record, changed in changes.items():

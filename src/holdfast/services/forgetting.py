@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from holdfast.core import border, receipts
-from holdfast.core.codec import readable_content, record_of
-from holdfast.core.decide import Forget, Forgotten, falling, forget
+from holdfast.core.decide import Forget, Forgotten, forget
+from holdfast.core.erasing import barring, falling
+from holdfast.core.filters import every
 from holdfast.core.lexical import clear_term_cache
+from holdfast.core.policy.admit import admit_words
 from holdfast.core.proof import chain_problems
 from holdfast.core.query import clear_name_cache
 from holdfast.core.view import View
@@ -19,17 +20,21 @@ from holdfast.errors import Closed, ConfirmationNeeded, InvalidField, NotFound, 
 from holdfast.model import limits
 from holdfast.model.erasure import LIMITS, ForgetPreview, ForgetReceipt, Proof, Selection, Verification
 from holdfast.model.events import Draft
-from holdfast.model.holdings import Holding
+from holdfast.model.filters import Condition, Op, Where
 from holdfast.model.ids import Id, id_text, parse_id
-from holdfast.model.records import Content, Record
 from holdfast.model.times import When, parse_when
-from holdfast.ports.store import Reader
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
-from holdfast.services.paging import PAGE, all_events
+from holdfast.services.pacing import Pace
+from holdfast.services.paging import all_events
+from holdfast.services.remembering import Remembering
+from holdfast.services.selecting import choose, records_of
+from holdfast.services.touches import Touches
 
 MOST_UNCONFIRMED = 100
 """Memories that one call may forget without a token."""
+MANY = 64
+"""Memories from which on a forget gets ready before it locks the space."""
 REMOVED = "removed at its source"
 """The reason in receipts of what an import forgot because its source no longer has it."""
 SCAN_BYTES = 64 << 20
@@ -43,13 +48,25 @@ class Forgetting:
 
     Args:
         find: Gives the ids that a recall of a query finds.
+        remembering: Has the policy under which a reason is kept.
+        touches: Told of what is shown and of each forget.
     """
 
-    def __init__(self, ledger: Ledger, index: LiveIndex, actor: str, find: Callable[[str, int], list[str]]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        index: LiveIndex,
+        actor: str,
+        find: Callable[[str, int], list[str]],
+        remembering: Remembering,
+        touches: Touches,
+    ) -> None:
         self._ledger = ledger
         self._index = index
         self._actor = actor
         self._find = find
+        self._remembering = remembering
+        self._touches = touches
 
     def selection(
         self,
@@ -60,7 +77,7 @@ class Forgetting:
         session: str | None,
         since: When | None,
         until: When | None,
-        where: Mapping[str, str | Sequence[str]] | None,
+        where: Where | None,
         query: str | None,
         limit: int,
     ) -> Selection:
@@ -72,8 +89,7 @@ class Forgetting:
         checked = border.check_where(where)
         if session is not None:
             named = border.check_label(session, "session")
-            # Both hold: a session that the filter leaves out selects nothing.
-            checked["session"] = [named] if named in checked.get("session", [named]) else []
+            checked = every([checked, Condition("session", Op.IN, (named,))])
         if mentions and about is None:
             raise InvalidField("mentions=True goes with about, the name to look for. Nothing was forgotten.")
         selection = Selection(
@@ -97,10 +113,12 @@ class Forgetting:
         """What a forget would erase."""
         found = self._recalled(selection)
         with self._ledger.store.reading() as reader:
-            chosen, mentioned = _choose(reader, selection, found, look_for_mentions=True)
+            chosen, mentioned = choose(reader, selection, found, look_for_mentions=True)
             held = falling(reader, chosen)
-            records = _records(reader, held)
-            naming = _records(reader, mentioned)
+            records = records_of(reader, held)
+            naming = records_of(reader, mentioned)
+            total = len(reader.held(0, MOST_UNCONFIRMED + 1))
+        self._touches.listed(len(records) + len(naming))
         selected = tuple(record for holding, record in records if holding.id in chosen)
         derived = tuple(record for holding, record in records if holding.id not in chosen)
         return ForgetPreview(
@@ -108,8 +126,8 @@ class Forgetting:
             derived=derived,
             mentions=tuple(record for _, record in naming),
             by_kind=dict(Counter(record.kind.name.lower() for _, record in records)),
-            needs_confirmation=_why_confirm(selection, len(records)),
-            token=_token(holding.id for holding, _ in records),
+            needs_confirmation=_why_confirm(selection, len(held), total),
+            token=_token(held),
         )
 
     def forget(self, selection: Selection, *, reason: str | None, confirm: str | None) -> ForgetReceipt:
@@ -117,15 +135,19 @@ class Forgetting:
 
         Raises:
             NotFound, ConfirmationNeeded.
+            Refused: the policy does not let the reason be kept.
         """
         receipt = self._ledger.new_id()
         text = None if reason is None else border.check_text(reason, "reason", limits.LABEL_CHARS)
+        if text and self._remembering.policy:
+            text = admit_words(text, self._remembering.policy)
         found = self._recalled(selection)
         with self._ledger.store.reading() as reader:
-            chosen, _ = _choose(reader, selection, found, look_for_mentions=selection.mentions)
+            chosen, _ = choose(reader, selection, found, look_for_mentions=selection.mentions)
+            total = len(reader.held(0, MOST_UNCONFIRMED + 1))
 
         def refuse(going: Sequence[Id]) -> None:
-            why = _why_confirm(selection, len(going))
+            why = _why_confirm(selection, len(going), total)
             if why and confirm != _token(going):
                 raise ConfirmationNeeded(
                     f"{why} Nothing was forgotten; look at the preview and pass its token as confirm"
@@ -138,6 +160,9 @@ class Forgetting:
         """Write a forget, unless ``refuse`` raises at what it takes, and look for what is left."""
         erased = list[str]()
 
+        pace = Pace(self._index.is_wanted)
+        command = replace(command, made=self._made(command, pace.step), pause=pace.step)
+
         def decide(view: View, secret: bytes) -> tuple[Sequence[Draft], Forgotten]:
             drafts, done = forget(view, command, secret)
             going = (*done.asked, *done.derived)
@@ -145,15 +170,29 @@ class Forgetting:
             erased[:] = receipts.texts(view, going[:SCAN_TEXTS])
             return drafts, done
 
-        done, events = self._ledger.write_events(decide)
+        done, events = self._ledger.write_events(decide, pace.step)
         clear_term_cache()
         clear_name_cache()
         # Also where nothing was left to erase: an earlier call may have died before it came to this.
         pending = self._empty_log()
         if not events:
             return self._nothing_left(command.receipt, command.reason, done, pending)
+        self._touches.forgot()
         self._index.scrub()
         return receipts.as_given(receipts.read(events[-1]), pending, self._look_for(erased))
+
+    def _made(self, command: Forget, pause: Callable[[], None]) -> dict[int, bytes]:
+        """What takes longest of a forget of many, before the space is locked for it: digests by event."""
+        if len(command.records) < MANY or not command.bars:
+            return {}
+        made = dict[int, bytes]()
+        with self._ledger.store.reading() as reader:
+            ns = [held.n for held in falling(reader, command.records, pause).values()]
+            for start in range(0, len(ns), MANY):
+                for held, event in reader.current(ns[start : start + MANY]).values():
+                    made[held.seq] = barring(event, self._ledger.secret)
+                    pause()
+        return made
 
     def remove(self, records: Sequence[Id]) -> ForgetReceipt:
         """Erase memories that are gone at their source, and what was derived from them.
@@ -184,10 +223,10 @@ class Forgetting:
         """
         wanted = parse_id(receipt)
         with self._ledger.store.reading() as reader:
-            for event in reader.receipts():
-                if event.header.other == wanted:
-                    return receipts.read(event)
-        raise NotFound(f"There is no receipt {receipt} in this space.")
+            event = reader.receipt(wanted)
+        if event is None:
+            raise NotFound(f"There is no receipt {receipt} in this space.")
+        return receipts.read(event)
 
     def verify(self, kept: ForgetReceipt | Proof | str) -> Verification:
         """Whether a receipt, or the one of that id, says what is so; or whether a proof still holds."""
@@ -196,8 +235,8 @@ class Forgetting:
         receipt = self.receipt(kept) if isinstance(kept, str) else kept
         pending = self._empty_log()
         with self._ledger.store.reading() as reader:
-            problems = list(receipts.differences(receipt, reader.receipts()))
-            problems += chain_problems(all_events(reader))
+            problems = list(receipts.differences(receipt, reader.receipt(parse_id(receipt.id))))
+            problems += chain_problems(all_events(reader), heads=reader.node_heads())
             ids = [parse_id(one) for one in (*receipt.forgotten, *receipt.derived, *receipt.already)]
             problems += receipts.left_of(reader, ids)
             counted = reader.head().seq
@@ -214,8 +253,9 @@ class Forgetting:
     def _verify_proof(self, proof: Proof) -> Verification:
         """Whether the journal still passes through the heads that were kept."""
         with self._ledger.store.reading() as reader:
-            problems = chain_problems(all_events(reader))
-            problems += receipts.missing_heads(proof, all_events(reader), id_text(reader.head().space))
+            heads = receipts.Heads(proof, id_text(reader.head().space))
+            problems = chain_problems(heads.passing(all_events(reader)), heads=reader.node_heads())
+            problems += heads.problems()
             counted = reader.head().seq
         return Verification(tuple(problems), None, {"events": counted, "heads": len(proof.heads)}, ())
 
@@ -251,94 +291,14 @@ class Forgetting:
         return store.residue(some), len(some)
 
 
-def _both(chosen: dict[Id, None] | None, more: Iterable[Id]) -> dict[Id, None]:
-    if chosen is None:
-        return dict.fromkeys(more)
-    wanted = set(more)
-    return {one: None for one in chosen if one in wanted}
-
-
-def _ids(reader: Reader, ns: Sequence[int]) -> list[Id]:
-    current = reader.current(ns)
-    return [current[n][0].id for n in ns if n in current]
-
-
-def _choose(
-    reader: Reader, selection: Selection, found: Sequence[Id], *, look_for_mentions: bool
-) -> tuple[dict[Id, None], dict[Id, Holding]]:
-    """Ids that meet every condition, and memories that only mention the subject.
-
-    Raises:
-        NotFound: an id that was given is unknown.
-    """
-    chosen: dict[Id, None] | None = None
-    mentioned: dict[Id, Holding] = {}
-    for one in selection.ids:
-        if reader.find(Id(one)) is None:
-            raise NotFound(f"There is no memory {id_text(one)} in this space. Nothing was forgotten.")
-    if selection.ids:
-        chosen = dict.fromkeys(Id(one) for one in selection.ids)
-    if selection.where or selection.since_ms is not None or selection.until_ms is not None:
-        ns = reader.select(selection.where, selection.since_ms, selection.until_ms, superseded=True, quarantined=True)
-        chosen = _both(chosen, _ids(reader, ns))
-    if selection.query is not None:
-        chosen = _both(chosen, found)
-    if selection.about is not None:
-        noted = _noted(reader, selection.about)
-        mentioned = _mentioning(reader, selection.about, noted) if look_for_mentions else {}
-        chosen = _both(chosen, [*noted, *mentioned] if selection.mentions else noted)
-        mentioned = {} if selection.mentions else mentioned
-    return chosen or {}, mentioned
-
-
-def _noted(reader: Reader, name: str) -> dict[Id, None]:
-    """Ids of what was said by, or noted about, a name, however it is written."""
-    names = [known for known in reader.names() if _folded(known) == _folded(name)]
-    fields = ("author", "subject") if names else ()
-    found = [reader.select({field: names}, None, None, superseded=True, quarantined=True) for field in fields]
-    return dict.fromkeys(_ids(reader, [n for ns in found for n in ns]))
-
-
-def _mentioning(reader: Reader, name: str, noted: Mapping[Id, None]) -> dict[Id, Holding]:
-    """Other memories with the name, as words of its own, in their text or in a field."""
-    word = re.compile(rf"(?<!\w){re.escape(_folded(name))}(?!\w)")
-    mentioned: dict[Id, Holding] = {}
-    after = 0
-    while ns := reader.held(after, PAGE):
-        after = ns[-1]
-        for holding, event in reader.current(ns).values():
-            content = readable_content(event) if holding.id not in noted else None
-            if content and word.search(_folded(_words_of(content))):
-                mentioned[holding.id] = holding
-    return mentioned
-
-
-def _words_of(content: Content) -> str:
-    values = [str(value) for value in content.attributes.values()]
-    said = (content.text, content.caption, content.object, content.source, *content.tags, *values)
-    return " \n ".join(part for part in said if part)
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-def _records(reader: Reader, held: Mapping[Id, Holding]) -> list[tuple[Holding, Record]]:
-    current = reader.current([holding.n for holding in held.values()])
-    found = list[tuple[Holding, Record]]()
-    for n in sorted(current):
-        holding, event = current[n]
-        content = readable_content(event)
-        if content:
-            found.append((holding, record_of(event, content, holding.closed_by, holding.closed_ms)))
-    return found
-
-
-def _why_confirm(selection: Selection, count: int) -> str | None:
+def _why_confirm(selection: Selection, count: int, total: int) -> str | None:
+    """Why a token is needed to forget so many of all that are held, where it is."""
     if count > MOST_UNCONFIRMED:
         return f"This would forget {count:,} memories, more than {MOST_UNCONFIRMED} at once."
     if count and selection.is_fuzzy:
         return "What is selected by a question or by a name in a text is a guess."
+    if count and count >= total and not selection.ids:
+        return "This would forget everything that the space holds."
     return None
 
 

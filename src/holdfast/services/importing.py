@@ -8,13 +8,13 @@ not kept out: where the document holds them again, they come back under a key of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
 
 from holdfast.core import border
 from holdfast.core.codec import decode_content
-from holdfast.core.decide import Take, falling
+from holdfast.core.decide import Take
+from holdfast.core.erasing import falling
 from holdfast.errors import ConfirmationNeeded, Gone, HoldfastError, InvalidInput, KeyReused, Refused, StoreError
 from holdfast.model.ids import Id
 from holdfast.model.imports import Batch, Inventory, Item, Note, document_of
@@ -31,6 +31,7 @@ from holdfast.services.remembering import Remembering
 _IMPORTED = "import:"
 """Before the digest of the arguments of facts that an import made, which alone it may remove."""
 _NOTHING_WRITTEN = " Nothing was written."
+_NONE_TAKEN = "None of the conversation was taken; with skip_errors (--skip-errors) the rest of it is."
 
 
 class Importing:
@@ -38,6 +39,7 @@ class Importing:
 
     Args:
         confirm: Facts that are gone at their source may go here, however many they are.
+        skip_errors: Take a conversation without the entries that cannot be taken, instead of not at all.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Importing:
         progress: Progress,
         *,
         confirm: bool,
+        skip_errors: bool = False,
     ) -> None:
         self._ledger = ledger
         self._remembering = remembering
@@ -56,6 +59,7 @@ class Importing:
         self._intake = intake
         self._progress = progress
         self._confirm = confirm
+        self._skip_errors = skip_errors
         self._removals = forgetting.removals()
         self._present = dict[str, frozenset[Id]]()
         self._inventory: Inventory | None = None
@@ -100,7 +104,12 @@ class Importing:
     def _commands(self, batch: Batch) -> list[tuple[Item, Take]]:
         """What the items of a batch ask for, without those that cannot be taken, which are reported."""
         now = self._ledger.clock.now_ms()
-        made, refused = list[tuple[Item, Take]](), dict[str, str]()
+        made, refused = list[tuple[Item, Take]](), dict[str, Skipped]()
+        for flaw in batch.flaws:
+            if self._skip_errors:
+                self._progress.skip(Skipped(flaw.place, f"{flaw.why}; it was not taken"))
+            else:
+                refused.setdefault(flaw.source, Skipped(flaw.place, f"{flaw.why}."))
         with self._ledger.store.reading() as reader:
             for item in batch.items:
                 try:
@@ -108,17 +117,21 @@ class Importing:
                 except Refused as error:
                     self._progress.skip(Skipped(_place(item), _why(error)))
                 except InvalidInput as error:
-                    if isinstance(item, Turn) and item.source and item.source not in batch.logs:
-                        refused.setdefault(item.source, _why(error))
+                    if isinstance(item, Turn) and item.source and not self._goes_on(item.source, batch):
+                        refused.setdefault(item.source, Skipped(item.source, _why(error)))
                     else:
                         self._progress.skip(Skipped(_place(item), _why(error)))
             records = {item.key: command.record for item, command in made}
             for document, keys in batch.present.items():
                 known = (records.get(key) or self._record(reader, key)[1] for key in keys)
                 self._present[document] = frozenset(known)
-        for source, why in refused.items():
-            self._progress.skip(Skipped(source, f"{why} None of it was taken."))
+        for first in refused.values():
+            self._progress.skip(Skipped(first.place, f"{first.why} {_NONE_TAKEN}"))
         return [(item, command) for item, command in made if isinstance(item, Note) or item.source not in refused]
+
+    def _goes_on(self, source: str, batch: Batch) -> bool:
+        """Whether a document is taken without an entry that cannot be."""
+        return self._skip_errors or source in batch.logs
 
     def _command(self, item: Item, now_ms: int, reader: Reader) -> Take:
         if isinstance(item, Turn):
@@ -141,14 +154,15 @@ class Importing:
         )
         border.check_moment(item.when_ms)
         key, _ = self._record(reader, item.key)
-        command = self._remembering.keyed("import", key, content, timeless=item.when_ms is None)
-        return replace(command, content=_marked(command.content), said=command.said and _marked(command.said))
+        return self._remembering.keyed("import", key, content, timeless=item.when_ms is None, mark=_IMPORTED)
 
     def _record(self, reader: Reader, key: str) -> tuple[str, Id]:
         """The key and the id of a fact: another each time it was removed at its source."""
         again, number = key, 1
         while True:
             record = self._remembering.keyed_record("import", again)
+            if not self._removals:
+                return again, record
             held = reader.find(record)
             if held is None or held.receipt not in self._removals:
                 return again, record
@@ -193,11 +207,6 @@ class Importing:
                 for record, source in reader.sourced(_shared_start(roots))
                 if _is_gone(record, source, self._present, self._inventory) and _is_imported(reader, record)
             ]
-
-
-def _marked(content: Content) -> Content:
-    """The content of a fact as made by an import."""
-    return replace(content, arguments=f"{_IMPORTED}{content.arguments}")
 
 
 def _shared_start(texts: Sequence[str]) -> str:

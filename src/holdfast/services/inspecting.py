@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from holdfast.core import border
-from holdfast.core.codec import decode_content, decode_payload, record_of
+from holdfast.core import border, receipts
+from holdfast.core.codec import decode_content, decode_payload, readable_content, record_of
 from holdfast.core.proof import chain_problems
 from holdfast.errors import Damaged, Gone, HoldfastError, NotFound
 from holdfast.model.events import Event, EventType
+from holdfast.model.filters import EVERYTHING, Filter, Where
 from holdfast.model.holdings import Holding
-from holdfast.model.ids import id_text, parse_id
+from holdfast.model.ids import Id, id_text, parse_id
+from holdfast.model.insight import History, HistoryEntry, Sizes, Summary
 from holdfast.model.records import Kind, Record
-from holdfast.model.reports import HistoryEntry, Stats
 from holdfast.ports.store import Reader
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
 from holdfast.services.paging import PAGE, all_events
+from holdfast.services.selecting import matching
+from holdfast.services.touches import Touches
 
 _WHAT = {
     EventType.REMEMBERED: "remembered",
@@ -25,6 +28,7 @@ _WHAT = {
     EventType.SUPERSEDED: "superseded",
     EventType.FORGOTTEN: "forgotten",
 }
+_HAS_CONTENT = (EventType.REMEMBERED, EventType.REVISED)
 
 
 class Inspecting:
@@ -36,10 +40,16 @@ class Inspecting:
     """
 
     def __init__(
-        self, ledger: Ledger, index: LiveIndex, replayed: Callable[[int], bytes], as_of_ms: int | None = None
+        self,
+        ledger: Ledger,
+        index: LiveIndex,
+        touches: Touches,
+        replayed: Callable[[int], bytes],
+        as_of_ms: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._index = index
+        self._touches = touches
         self._replayed = replayed
         self._as_of_ms = as_of_ms
 
@@ -51,49 +61,41 @@ class Inspecting:
                 raise NotFound(f"There is no memory {memory} in this space.")
             if held.receipt:
                 raise Gone(f"Memory {memory} was forgotten (receipt {id_text(held.receipt)}).")
-            return _record(held, reader.event(held.seq))
+            found = _record(held, reader.event(held.seq))
+        self._touches.read((held.n,))
+        return found
 
-    def history(self, memory: str) -> list[HistoryEntry]:
+    def history(self, memory: str) -> History:
         record = parse_id(memory)
         with self._reading() as reader:
             events = reader.events_of(record)
-        if not events:
-            raise NotFound(f"There is no memory {memory} in this space.")
-        entries = list[HistoryEntry]()
-        for event in events:
-            header = event.header
-            is_version = header.type in (EventType.REMEMBERED, EventType.REVISED)
-            content = decode_content(event) if is_version else None
-            entries.append(
-                HistoryEntry(
-                    what=_WHAT[header.type],
-                    at_ms=header.at_ms,
-                    version=header.version,
-                    record=record_of(event, content) if content else None,
-                    other=id_text(header.other) if header.other else None,
-                    seq=event.seq,
-                    reason=(decode_payload(event) or {}).get("because") if is_version else None,
-                )
-            )
-        return entries
+            held = reader.find(record)
+            if not events or held is None:
+                raise NotFound(f"There is no memory {memory} in this space.")
+            entries = tuple(_entry(reader, event) for event in events)
+            reads = self._touches.reads_of(reader, held)
+            supersedes = tuple(id_text(one.id) for one in reader.superseded_by(record))
+        if not held.receipt:
+            self._touches.read((held.n,))
+        return History(id_text(record), entries, reads, supersedes)
 
     def records(
         self,
-        where: Mapping[str, str | Sequence[str]] | None,
+        where: Where | None,
         *,
         superseded: bool = False,
         quarantined: bool = False,
+        aside: bool = False,
     ) -> Iterator[Record]:
         # Checked at the call, not when the first record is asked for.
-        return self._records(border.check_where(where), superseded, quarantined)
+        found = self._records(border.check_where(where), superseded, quarantined)
+        return found if aside else (record for record in found if not record.kind.is_aside)
 
-    def _records(
-        self, checked: Mapping[str, Sequence[str | int]], superseded: bool, quarantined: bool
-    ) -> Iterator[Record]:
+    def _records(self, checked: Filter, superseded: bool, quarantined: bool) -> Iterator[Record]:
         # Pages are read in a view each, so that a slow consumer does not hold the log.
-        if checked:
+        if checked != EVERYTHING:
             with self._reading() as reader:
-                ns = reader.select(checked, None, None, quarantined=quarantined)
+                ns = matching(reader, checked, None, None, quarantined=quarantined)
             for start in range(0, len(ns), PAGE):
                 yield from self._page(ns[start : start + PAGE], superseded=False, quarantined=quarantined)
             return
@@ -123,20 +125,25 @@ class Inspecting:
         pairs = [current[n] for n in ns if n in current]
         records = [_record(held, event) for held, event in pairs if superseded or held.closed_by is None]
         now = self._now()
-        return [
+        given = [
             record
             for record in records
             if (quarantined or not record.quarantined) and (record.expires_at is None or record.expires_at > now)
         ]
+        self._touches.listed(len(given))
+        return given
 
     def _now(self) -> int:
         return self._ledger.clock.now_ms() if self._as_of_ms is None else self._as_of_ms
 
-    def stats(self) -> Stats:
+    def summary(self) -> Summary:
+        store = self._ledger.store
         with self._reading() as reader:
             tally, head, model, pending = reader.tally(), reader.head(), reader.model(), reader.backlog_size()
             expired = len(reader.expired(self._now()))
-        return Stats(
+            texts, index, vectors = reader.content_bytes()
+            accesses = self._touches.accesses(reader)
+        return Summary(
             space=id_text(head.space),
             live=tally.live,
             superseded=tally.superseded,
@@ -150,9 +157,16 @@ class Inspecting:
             events=head.seq,
             pending=pending,
             model=model.fingerprint if model else None,
-            size_bytes=self._ledger.store.size_bytes(),
+            size_bytes=store.size_bytes(),
             quarantined=tally.quarantined,
             expired=expired,
+            first_recorded_ms=tally.first_recorded_ms,
+            last_recorded_ms=tally.last_recorded_ms,
+            by_source=dict(tally.by_source),
+            more_sources=tally.sources - len(tally.by_source),
+            receipts=tally.receipts,
+            accesses=accesses,
+            sizes=Sizes(store.size_bytes(), texts, index, vectors, store.log_bytes()),
         )
 
     def check(self) -> list[str]:
@@ -203,3 +217,37 @@ def _record(held: Holding, event: Event) -> Record:
     if content is None:
         raise Damaged(f"Memory {id_text(held.id)} has lost its text. Run `holdfast check`.")
     return record_of(event, content, held.closed_by, held.closed_ms)
+
+
+def _entry(reader: Reader, event: Event) -> HistoryEntry:
+    """One event in the life of a memory; who did it, and why, stands with what it was done to, or in the receipt."""
+    header = event.header
+    content = decode_content(event) if header.type in _HAS_CONTENT else None
+    actor, reason = content.actor if content else None, _because(event) if content else None
+    if header.other and header.type is EventType.SUPERSEDED:
+        actor, reason = _correction(reader, header.other)
+    elif header.other and header.type is EventType.FORGOTTEN and (found := reader.receipt(header.other)):
+        receipt = receipts.read(found)
+        actor, reason = receipt.actor, receipt.reason
+    return HistoryEntry(
+        what=_WHAT[header.type],
+        at_ms=header.at_ms,
+        version=header.version,
+        record=record_of(event, content) if content else None,
+        other=id_text(header.other) if header.other else None,
+        seq=event.seq,
+        reason=reason,
+        actor=actor,
+    )
+
+
+def _correction(reader: Reader, replacement: Id) -> tuple[str | None, str | None]:
+    """Who corrected a memory, and why, as the first version of what replaced it says; nothing once that is erased."""
+    for event in reader.events_of(replacement)[:1]:
+        content = readable_content(event)
+        return (content.actor, _because(event)) if content else (None, None)
+    return None, None
+
+
+def _because(event: Event) -> str | None:
+    return (decode_payload(event) or {}).get("because")

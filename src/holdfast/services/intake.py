@@ -33,6 +33,7 @@ class Progress:
     unchanged: int = 0
     forgotten: int = 0
     removed: int = 0
+    corrected: int = 0
     known: int = 0
     done_bytes: int = 0
     total_bytes: int | None = None
@@ -69,7 +70,7 @@ class Progress:
         return ImportReport(
             added=self.added, unchanged=self.unchanged, forgotten=self.forgotten, skipped=skipped,
             questions=tuple(self.questions), verdicts=dict(self.verdicts), removed=self.removed,
-            format=self.format, dry_run=dry_run,
+            format=self.format, dry_run=dry_run, corrected=self.corrected,
         )  # fmt: skip
 
 

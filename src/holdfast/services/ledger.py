@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from holdfast.core.apply import apply, replay
 from holdfast.core.decide import forget_orphans
@@ -14,7 +14,7 @@ from holdfast.core.view import View
 from holdfast.model.events import Draft, Event, Sealed
 from holdfast.model.ids import Id, time_ordered_id
 from holdfast.ports.clock import Clock
-from holdfast.ports.store import Commit, Reader, SpaceStore
+from holdfast.ports.store import Commit, Reader, SpaceStore, Uses
 
 R = TypeVar("R")
 
@@ -22,12 +22,24 @@ Decision = Callable[[View, bytes], tuple[Sequence[Draft], R]]
 """Reads a view, given the space's secret, and yields events with what the caller is to be told."""
 
 
+class Carried(Protocol):
+    """What waits to be written and goes along with the next write."""
+
+    def take_some(self) -> Uses | None: ...
+    def give_back(self, uses: Uses) -> None: ...
+
+
 class Ledger:
-    """A space's journal with a clock: turns decisions into sealed events and stores them."""
+    """A space's journal with a clock: turns decisions into sealed events and stores them.
+
+    Attributes:
+        carried: What its writes take along, if anything.
+    """
 
     def __init__(self, store: SpaceStore, clock: Clock) -> None:
         self.store = store
         self.clock = clock
+        self.carried: Carried | None = None
 
     @property
     def secret(self) -> bytes:
@@ -45,22 +57,32 @@ class Ledger:
         """
         return self.write_events(decide)[0]
 
-    def write_events(self, decide: Decision[R]) -> tuple[R, Sequence[Event]]:
-        """As `write`, and the events that were written."""
+    def write_events(self, decide: Decision[R], pause: Callable[[], None] = lambda: None) -> tuple[R, Sequence[Event]]:
+        """As `write`, and the events that were written.
+
+        Args:
+            pause: Called between two pieces of the work, where it comes to many events; see `Pace`.
+        """
+
+        uses = self.carried.take_some() if self.carried else None
 
         def commit(view: Reader) -> Commit[tuple[R, Sequence[Event]]]:
             drafts, result = decide(view, self.secret)
             if not drafts:
-                return Commit((), (result, ()))
+                return Commit((), (result, ()), uses)
             salts = self.clock.entropy(SALT_BYTES * len(drafts))
-            events = seal(drafts, view.head(), self.clock.now_ms(), salts)
-            sealed = tuple(
-                Sealed(event, apply(event, self.secret, draft.content))
-                for event, draft in zip(events, drafts, strict=True)
-            )
-            return Commit(sealed, (result, events))
+            sealed = list[Sealed]()
+            for event, draft in zip(seal(drafts, view.head(), self.clock.now_ms(), salts), drafts, strict=True):
+                pause()
+                sealed.append(Sealed(event, apply(event, self.secret, draft.content)))
+            return Commit(tuple(sealed), (result, [one.event for one in sealed]), uses, pause)
 
-        return self.store.commit(commit)
+        try:
+            return self.store.commit(commit)
+        except BaseException:
+            if uses and self.carried:
+                self.carried.give_back(uses)
+            raise
 
     def merge(self, events: Iterable[Event]) -> int:
         """Take in events of other nodes of the same space; gives how many were new.

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
 from holdfast.core.corpus import Corpus
 from holdfast.model.events import SetModel
 from holdfast.ports.store import Columns, Reader, SpaceStore
+
+LATELY_S = 0.1
+"""How long after a recall another one is thought to follow."""
 
 
 class LiveIndex:
@@ -21,6 +25,9 @@ class LiveIndex:
     def __init__(self, store: SpaceStore) -> None:
         self._store = store
         self._lock = threading.RLock()
+        self._counting = threading.Lock()
+        self._users = 0
+        self._left_s = -LATELY_S
         self._corpus: Corpus | None = None
         self._model: SetModel | None = None
         self._seq = 0
@@ -29,22 +36,34 @@ class LiveIndex:
     @contextmanager
     def level(self) -> Generator[Corpus]:
         """The corpus, level with the newest commit, for use inside the ``with`` alone."""
-        with self._lock:
-            with self._store.reading() as reader:
-                corpus = self._follow(reader)
-            yield corpus
+        with self._counting:
+            self._users += 1
+        try:
+            with self._lock:
+                yield self._leveled()
+        finally:
+            with self._counting:
+                self._users -= 1
+                self._left_s = time.monotonic()
+
+    def is_wanted(self) -> bool:
+        """Whether somebody recalls now, or has just done so and may again."""
+        return self._users > 0 or time.monotonic() - self._left_s < LATELY_S
 
     def scrub(self) -> None:
         """Overwrite what forgotten memories left in this process, where there is an index."""
         with self._lock:
             if self._corpus is not None:
-                with self.level() as corpus:
-                    corpus.compact()
+                self._leveled().compact()
 
     def drop(self) -> None:
         """Start anew at the next use."""
         with self._lock:
             self._corpus = None
+
+    def _leveled(self) -> Corpus:
+        with self._store.reading() as reader:
+            return self._follow(reader)
 
     def _follow(self, reader: Reader) -> Corpus:
         model = reader.model()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from holdfast.core import border
 from holdfast.core.codec import decode_content, record_of
-from holdfast.core.decide import Correct, Revise, Take, Taken, correct, key_reused, revise, take
-from holdfast.core.derived import trusted
+from holdfast.core.decide import Correct, Revise, Take, correct, key_reused, revise
 from holdfast.core.policy.admit import Admission, admit, admit_revision, admit_words
 from holdfast.core.retries import arguments_of, same_call
 from holdfast.core.secrets import subkey
@@ -23,7 +22,9 @@ from holdfast.model.policy import Policy
 from holdfast.model.records import TRUST_OF_ORIGIN, Content, Kind, Origin, Record, Role, Scalar
 from holdfast.model.reports import Turn
 from holdfast.model.times import When, format_when, parse_when
-from holdfast.services.ledger import Decision, Ledger
+from holdfast.services.ledger import Ledger
+from holdfast.services.taking import content_of, deciding
+from holdfast.services.touches import Touches
 
 _ORIGIN_OF_ROLE = {Role.ASSISTANT: Origin.AGENT, Role.TOOL: Origin.TOOL}
 
@@ -33,14 +34,14 @@ class Remembering:
 
     Args:
         actor: The principal noted with what is written.
-        written: Called after each write, so that vectors follow.
+        touches: Told of each write, so that it is counted and vectors follow.
         policy: What may be kept; None keeps everything as it was said.
     """
 
-    def __init__(self, ledger: Ledger, actor: str, written: Callable[[], None], policy: Policy | None = None) -> None:
+    def __init__(self, ledger: Ledger, actor: str, touches: Touches, policy: Policy | None = None) -> None:
         self._ledger = ledger
         self._actor = actor
-        self._written = written
+        self._touches = touches
         self.policy = policy
 
     @property
@@ -196,7 +197,7 @@ class Remembering:
             admit=kept,
         )
         _, events = self._ledger.write_events(lambda view, secret: correct(view, command, secret))
-        self._written()
+        self._touches.written(1)
         record = _written_record(events, command.replacement)
         return replace(record, verdict=judged[0].verdict, reasons=judged[0].reasons) if judged else record
 
@@ -232,14 +233,14 @@ class Remembering:
         def decide(view: View, secret: bytes) -> tuple[Sequence[Draft], int]:
             drafts, number = revise(view, command, secret)
             if self.policy and changes.keys() & {"category", "tags", "attributes"}:
-                noted = admit_revision(self._content(view, command.record), changes, self.policy, self._now())
+                noted = admit_revision(content_of(view, command.record), changes, self.policy, self._now())
                 drafts, number = revise(view, replace(command, changes=noted), secret)
             if (end := changes.get("valid_to")) is not None:
-                _in_order(self._content(view, command.record).valid_from, end)
+                _in_order(content_of(view, command.record).valid_from, end)
             return drafts, number
 
         _, events = self._ledger.write_events(decide)
-        self._written()
+        self._touches.written(1)
         return _written_record(events, command.record)
 
     # Shared
@@ -251,20 +252,30 @@ class Remembering:
         return border.check_label(name, "name")
 
     def keyed(
-        self, operation: str, key: str | None, content: Content, *, timeless: bool, readmit: bool = False
+        self,
+        operation: str,
+        key: str | None,
+        content: Content,
+        *,
+        timeless: bool,
+        readmit: bool = False,
+        mark: str = "",
     ) -> Take:
         """A `Take` whose id follows from the idempotency key, where there is one.
 
         Args:
             timeless: The time was not the caller's; a retry later is still the same call.
+            mark: Stands before the digest of the arguments.
         """
         if key is None:
             return self.judged(Take(content, self._ledger.new_id(), readmit=readmit))
         secret = self._ledger.secret
         command = self.judged(Take(content, self.keyed_record(operation, key), keyed=True, readmit=readmit))
-        said = command.said and replace(command.said, arguments=arguments_of(secret, command.said, timeless))
         # What is stored beside a text follows from what was kept of it, so that nothing else can be guessed from it.
-        kept = replace(command.content, arguments=arguments_of(secret, command.content, timeless))
+        kept = replace(command.content, arguments=mark + arguments_of(secret, command.content, timeless))
+        if command.verdict is None:
+            return Take(kept, command.record, keyed=True, readmit=readmit)
+        said = command.said and replace(command.said, arguments=mark + arguments_of(secret, command.said, timeless))
         return replace(command, content=kept, said=said)
 
     def judged(self, command: Take) -> Take:
@@ -299,8 +310,8 @@ class Remembering:
         Raises:
             Gone, Rejected, KeyReused, NotFound.
         """
-        taken, events = self._ledger.write_events(self._deciding(commands, imported=imported))
-        self._written()
+        taken, events = self._ledger.write_events(deciding(commands, imported=imported))
+        self._touches.written(sum(result.is_new for result in taken))
         written = {event.header.record: event for event in events}
         records = list[tuple[Record, bool]]()
         for command, result in zip(commands, taken, strict=True):
@@ -314,37 +325,13 @@ class Remembering:
 
     def admit(self, commands: Sequence[Take], *, imported: bool, dry_run: bool) -> list[bool]:
         """As `take_all`, giving only which of them are new; a dry run raises and gives the same and writes nothing."""
-        decide = self._deciding(commands, imported=imported)
+        decide = deciding(commands, imported=imported)
         if dry_run:
             with self._ledger.store.reading() as reader:
                 return [result.is_new for result in decide(reader, self._ledger.secret)[1]]
         taken = self._ledger.write(decide)
-        self._written()
+        self._touches.written(sum(result.is_new for result in taken))
         return [result.is_new for result in taken]
-
-    def _deciding(self, commands: Sequence[Take], *, imported: bool) -> Decision[list[Taken]]:
-        def decide(view: View, secret: bytes) -> tuple[list[Draft], list[Taken]]:
-            drafts, taken, made = list[Draft](), list[Taken](), dict[Id, Take]()
-            for command in commands:
-                twin = made.get(command.record)
-                if twin:
-                    if not same_call(twin.content, command):
-                        raise key_reused(command.record)
-                    taken.append(Taken(command.record, is_new=False))
-                    continue
-                some, result = take(view, command, secret)
-                if some and command.content.sources:
-                    # Only what is really taken in needs its sources; a retry is answered without them.
-                    command = trusted(view, command, made, imported=imported)
-                    some, result = take(view, command, secret)
-                if not result.is_new and not same_call(self._content(view, command.record), command):
-                    raise key_reused(command.record)
-                made[command.record] = command
-                drafts.extend(some)
-                taken.append(result)
-            return drafts, taken
-
-        return decide
 
     def refuse_reused_keys(self, commands: Sequence[Take]) -> None:
         """Raise `KeyReused` where two of them, or one of them and what is held, have one id and differ."""
@@ -356,14 +343,6 @@ class Remembering:
                 said = decode_content(reader.event(held.seq)) if held and held.seq else twin.content
                 if said and not same_call(said, command):
                     raise KeyReused(f"Entry {place}: {key_reused(command.record)}")
-
-    def _content(self, view: View, record: Id) -> Content:
-        """What a memory that is held says."""
-        held = view.find(record)
-        content = decode_content(view.event(held.seq)) if held and held.seq else None
-        if content is None:
-            raise Damaged(f"Memory {id_text(record)} has lost its text. Run `holdfast check`.")
-        return content
 
     def _read(self, record: Id) -> Record:
         with self._ledger.store.reading() as reader:

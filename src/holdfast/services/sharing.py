@@ -9,11 +9,13 @@ from dataclasses import replace
 from holdfast.core import border
 from holdfast.core.access import HOUSE_VERBS, allows, link, quota_text, right_of
 from holdfast.core.names import check_name, check_principal, name_key
-from holdfast.errors import AlreadyThere, InvalidField, NotAllowed
+from holdfast.core.policy.stored import check_policy, policy_of, policy_text
+from holdfast.errors import AlreadyThere, Damaged, InvalidField, NotAllowed
 from holdfast.model import limits
 from holdfast.model.access import AuditEntry, Grant, HeldSpace, Quota, Right, SpaceEntry, Standing
 from holdfast.model.house import DropReceipt
 from holdfast.model.ids import id_text, parse_id, time_ordered_id
+from holdfast.model.policy import Policy
 from holdfast.ports.clock import Clock
 from holdfast.ports.registry import Registry, RegistryDesk, RegistryView
 
@@ -60,14 +62,17 @@ class Sharing:
 
     # Spaces
 
-    def create(self, name: str, principal: str) -> SpaceEntry:
+    def create(self, name: str, principal: str, policy: Policy | None) -> SpaceEntry:
         name, principal = check_name(name, "space"), check_principal(principal)
+        kept = _stored(policy)
         with self._change() as (desk, now):
             self._permit_house(desk, "Holdfast.create", principal)
             self._refuse_twin(desk, name, principal)
-            space = HeldSpace(self._clock.entropy(16), name, now, made=False, quota=Quota())
+            space = HeldSpace(self._clock.entropy(16), name, now, made=False, quota=Quota(), policy=kept)
             desk.add_space(space, name_key(name))
             self._note(desk, now, principal, "created", space.id)
+            if kept is not None:
+                self._note(desk, now, principal, "restricted", space.id, detail=kept)
         return _entry(Standing(space, None, administers=True))
 
     def rename(self, name: str, to: str, principal: str) -> SpaceEntry:
@@ -87,6 +92,14 @@ class Sharing:
             desk.set_quota(space.id, quota)
             self._note(desk, now, principal, "limited", space.id, detail=quota_text(quota))
         return _entry(Standing(replace(space, quota=quota), None, administers=True))
+
+    def restrict(self, name: str, policy: Policy | None, principal: str) -> SpaceEntry:
+        name, principal, kept = check_name(name, "space"), check_principal(principal), _stored(policy)
+        with self._change() as (desk, now):
+            space = self._permit(desk, "Holdfast.restrict", principal, name)
+            desk.set_policy(space.id, kept)
+            self._note(desk, now, principal, "restricted", space.id, detail=kept or "none")
+        return _entry(Standing(replace(space, policy=kept), None, administers=True))
 
     def spaces(self, principal: str) -> list[SpaceEntry]:
         with self._registry.viewing() as view:
@@ -153,6 +166,11 @@ class Sharing:
         name, principal = check_name(name, "space"), check_principal(principal)
         with self._registry.viewing() as view:
             return list(view.grants(self._permit(view, "Holdfast.grants", principal, name).id))
+
+    def grants_on(self, space: bytes) -> Sequence[Grant]:
+        """The grants on a space, for who was permitted to know."""
+        with self._registry.viewing() as view:
+            return view.grants(space)
 
     # Dropping
 
@@ -224,8 +242,12 @@ class Sharing:
     def problems(self, principal: str) -> list[str]:
         with self._registry.viewing() as view:
             self._permit_house(view, "Holdfast.check", check_principal(principal))
-            found = list(_audit_problems(view.audit()))
-        return self._registry.problems() + found
+            audit = view.audit()
+            found = [*_audit_problems(audit), *_policy_problems(view.spaces(), audit)]
+        damage = [
+            f"the registry is damaged ({one}); restore house.db from a backup" for one in self._registry.problems()
+        ]
+        return damage + found
 
     def audit_length(self) -> int:
         """How many changes were recorded."""
@@ -291,7 +313,12 @@ def _checked_quota(quota: object) -> Quota:
 def _entry(standing: Standing) -> SpaceEntry:
     space = standing.space
     assert space is not None
-    return SpaceEntry(space.name, id_text(space.id), right_of(standing), space.quota, space.created_ms)
+    return SpaceEntry(space.name, id_text(space.id), right_of(standing), space.quota, space.created_ms, space.policy)
+
+
+def _stored(policy: object) -> str | None:
+    checked = check_policy(policy)
+    return None if checked is None else policy_text(checked)
 
 
 def _absent(principal: str, name: str) -> NotAllowed:
@@ -311,5 +338,22 @@ def _audit_problems(audit: Sequence[AuditEntry]) -> Iterator[str]:
     for place, entry in enumerate(audit, 1):
         chain = _linked(chain, entry)
         if entry.seq != place or entry.chain != chain.hex():
-            yield f"entry {place} of the audit is not the one that was written"
+            yield (
+                f"entry {place} of the audit is not the one that was written; compare house.db with a backup and find "
+                "out who changed it"
+            )
             return
+
+
+def _policy_problems(spaces: Sequence[HeldSpace], audit: Sequence[AuditEntry]) -> Iterator[str]:
+    recorded = {entry.space: entry.detail for entry in audit if entry.what == "restricted"}
+    for space in spaces:
+        if recorded.get(id_text(space.id), "none") != (space.policy or "none"):
+            yield (
+                f"the policy of the space {space.name!r} is not the one the audit records; set it again with restrict()"
+            )
+        try:
+            if space.policy is not None:
+                policy_of(space.policy, space.name)
+        except Damaged as error:
+            yield f"every use of the space {space.name!r} is refused: {error}"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import codecs
-import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from holdfast.core import exchange
+from holdfast.core import border, exchange
 from holdfast.core.codec import canonical, decode_content
-from holdfast.core.decide import Take, close
+from holdfast.core.decide import Take, close, key_reused
+from holdfast.core.journal_lines import is_journal
 from holdfast.core.secrets import text_digest
 from holdfast.core.view import View
 from holdfast.errors import (
@@ -22,25 +22,34 @@ from holdfast.errors import (
     ImportStopped,
     InvalidField,
     InvalidInput,
+    KeyReused,
     Refused,
     StoreError,
     UnknownFormat,
 )
 from holdfast.model.events import Draft
 from holdfast.model.ids import Id
+from holdfast.model.moving import MarkdownReport
 from holdfast.model.records import Content
 from holdfast.model.reports import ImportReport, Skipped
 from holdfast.model.times import zone_from_text
 from holdfast.ports.importer import Importer
+from holdfast.services.edits import Edits
 from holdfast.services.forgetting import Forgetting
 from holdfast.services.importing import Importing
 from holdfast.services.inspecting import Inspecting
 from holdfast.services.intake import PER_COMMIT, Intake, Progress
+from holdfast.services.journals import FORMAT as JOURNAL
+from holdfast.services.journals import Journals
+from holdfast.services.json_lines import numbered_lines, opened, parsed_line, unreadable
 from holdfast.services.ledger import Ledger
+from holdfast.services.pages_out import PagesOut, read_manifest
 from holdfast.services.remembering import Remembering
+from holdfast.services.subjects import Subjects
 
 _OWN = ("conversation", "records")
 _HEAD_BYTES = 1 << 17
+_FIRST_BYTES = 4_000
 FindImporter = Callable[[Path, str], Importer]
 """Finds the importer for a path by the name of a format, or ``auto``."""
 
@@ -97,12 +106,16 @@ class Transfer:
         forgetting: Forgetting,
         inspecting: Inspecting,
         find_importer: FindImporter,
+        journals: Journals,
     ) -> None:
         self._ledger = ledger
         self._remembering = remembering
         self._forgetting = forgetting
         self._inspecting = inspecting
         self._find_importer = find_importer
+        self._journals = journals
+        self.takes_journals = True
+        """False where only some of those who may import may take in a whole journal."""
 
     def import_(
         self,
@@ -115,14 +128,33 @@ class Transfer:
         confirm_removal: bool,
         progress: Callable[[int, int], None] | None,
     ) -> ImportReport:
+        border.check_import(source)
         offset, path = zone_from_text(zone), Path(source) if isinstance(source, str | Path) else None
+        source, is_journal = _with_first(source)
+        if format_ == JOURNAL or (format_ == "auto" and is_journal):
+            if not self.takes_journals:
+                raise Refused(
+                    "A whole journal is not taken in by an import here, since it says for itself who wrote what. "
+                    "Nothing was written; who administers the space does it with storage.merge."
+                )
+            return self._journals.take_in(source, dry_run=dry_run, progress=progress)
+        if path is not None and format_ in ("auto", "markdown") and (manifest := read_manifest(path)) is not None:
+            state = _State(progress, skip_errors=skip_errors)
+            importing = Importing(
+                self._ledger, self._remembering, self._forgetting, Intake(self._remembering, state, dry_run=dry_run),
+                state, confirm=confirm_removal, skip_errors=skip_errors,
+            )  # fmt: skip
+            edits = Edits(self._ledger, self._remembering, self._forgetting)
+            edits.run(path, manifest, importing, state, zone=offset, confirm=confirm_removal, dry_run=dry_run)
+            return state.report(dry_run=dry_run)
         importer = self._importer(path, format_)
         state = _State(progress, skip_errors=skip_errors)
         intake = Intake(self._remembering, state, dry_run=dry_run)
         if importer is not None and path is not None:
-            Importing(self._ledger, self._remembering, self._forgetting, intake, state, confirm=confirm_removal).run(
-                importer, path, offset
-            )
+            Importing(
+                self._ledger, self._remembering, self._forgetting, intake, state, confirm=confirm_removal,
+                skip_errors=skip_errors,
+            ).run(importer, path, offset)  # fmt: skip
             return state.report(dry_run=dry_run)
         try:
             self._read(source if path is None else path, format_, offset, state, intake)
@@ -148,9 +180,9 @@ class Transfer:
 
     def _read(self, source: Path | Iterable[str], format_: str, zone: tzinfo, state: _State, intake: Intake) -> None:
         waiting, understood = list[_Line](), False
-        for number, line in _lines(source, state):
+        for number, line in numbered_lines(source, state):
             try:
-                value = _parse(line)
+                value = parsed_line(line)
                 kind = _kind_of(value, format_)
                 understood = True
                 state.kinds.add(kind)
@@ -178,12 +210,36 @@ class Transfer:
         if not understood:
             raise UnknownFormat("There is nothing in it: expected JSON objects, one a line. Nothing was written.")
 
-    def export(self, *, superseded: bool) -> Iterator[str]:
-        for record in self._inspecting.records(None, superseded=superseded, quarantined=True):
+    def export_markdown(
+        self, folder: str | Path, *, about: str | None, mentions: bool, replace: bool
+    ) -> MarkdownReport:
+        """See `Storage.export_markdown`."""
+        edits = Edits(self._ledger, self._remembering, self._forgetting)
+
+        def pending(target: Path) -> int:
+            manifest = read_manifest(target)
+            return 0 if manifest is None else edits.pending(target, manifest)
+
+        pages = PagesOut(self._ledger, lambda: self._inspecting.records(None), Subjects(self._ledger), pending)
+        return pages.write(folder, about=about, mentions=mentions, replace=replace)
+
+    def export(self, *, superseded: bool, about: str | None, mentions: bool) -> Iterator[str]:
+        """See `Memory.export`; what is asked for is checked at the call."""
+        if about is not None:
+            return Subjects(self._ledger).lines(about, mentions=mentions)
+        if mentions:
+            raise InvalidField("mentions=True goes with about, the name to look for.")
+        return self._record_lines(superseded=superseded)
+
+    def _record_lines(self, *, superseded: bool) -> Iterator[str]:
+        for record in self._inspecting.records(None, superseded=superseded, quarantined=True, aside=True):
             yield exchange.record_line(record)
 
     def _conversation(self, line: int, value: Mapping[str, Any], zone: tzinfo, state: _State, intake: Intake) -> None:
-        turns, questions = exchange.read_conversation(value, zone)
+        def skip(number: int, error: HoldfastError) -> None:
+            state.leave_out(line, f"Entry {number}: {error}")
+
+        turns, questions = exchange.read_conversation(value, zone, skip if state.skip_errors else None)
         now = self._ledger.clock.now_ms()
         commands = list[Take]()
         for number, turn in enumerate(turns, 1):
@@ -191,16 +247,43 @@ class Transfer:
                 session = turn.session or "import"
                 commands.append(self._remembering.turn_command(session, {}, turn, now, operation="import"))
             except Refused as error:
-                state.leave_out(line, f"Entry {number}: {error}")
+                skip(number, error)
             except InvalidInput as error:
-                raise type(error)(f"Entry {number}: {error}") from None
+                if not state.skip_errors:
+                    raise type(error)(f"Entry {number}: {error}") from None
+                skip(number, error)
         # A line is taken whole or not at all, though a long one is written in several commits.
-        self._remembering.refuse_reused_keys(commands)
+        commands = self._agreeing(line, commands, state)
         state.questions.extend(questions)
         state.known += len(commands)
         for start in range(0, len(commands), PER_COMMIT):
             self._take_turns(commands[start : start + PER_COMMIT], state, intake)
             state.done()
+
+    def _agreeing(self, line: int, commands: list[Take], state: _State) -> list[Take]:
+        """The commands that contradict neither what is held nor one another; the others are left out by name.
+
+        Raises:
+            KeyReused: one does, and the caller did not ask to go on.
+        """
+        try:
+            self._remembering.refuse_reused_keys(commands)
+        except KeyReused:
+            if not state.skip_errors:
+                raise
+        else:
+            return commands
+        agreeing = dict[Id, Take]()
+        for command in commands:
+            first = agreeing.get(command.record)
+            try:
+                self._remembering.refuse_reused_keys([command] if first is None else [first, command])
+            except KeyReused:
+                key = command.content.session or "its session"
+                state.leave_out(line, f"An entry of {key}: {key_reused(command.record)}")
+            else:
+                agreeing[command.record] = command
+        return list(agreeing.values())
 
     def _take_turns(self, commands: Sequence[Take], state: _State, intake: Intake) -> None:
         try:
@@ -256,6 +339,21 @@ class Transfer:
         self._ledger.write(decide)
 
 
+def _with_first(source: str | Path | Iterable[str]) -> tuple[str | Path | Iterable[str], bool]:
+    """The source again, and whether its first line is that of a journal."""
+    if isinstance(source, str | Path):
+        try:
+            if not Path(source).is_file():
+                return source, False
+            with Path(source).open("rb") as file:
+                return source, is_journal(file.read(_FIRST_BYTES).decode("utf-8-sig", "replace").lstrip())
+        except (OSError, ValueError):
+            return source, False  # whoever reads it says what is wrong
+    lines = iter(source)
+    first = list(islice(lines, 1))
+    return chain(first, lines), any(isinstance(line, str) and is_journal(line) for line in list[object](first))
+
+
 def _is_ours(path: Path) -> bool:
     """Whether one of the first lines of a file is in a format of our own.
 
@@ -265,62 +363,16 @@ def _is_ours(path: Path) -> bool:
     try:
         if path.is_dir():
             return False
+        if path.is_fifo():
+            # Looking at its beginning would take that away from whoever reads it then.
+            raise ValueError("it is a pipe; name the format, conversation or records, or save it to a file")
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    with _opened(path) as file:
+        raise unreadable(path, error) from None
+    with opened(path) as file:
         head = file.read(_HEAD_BYTES)
     encoding = "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     lines = head.decode(encoding, "replace").splitlines()
     return any(exchange.looks_like_ours(line) for line in lines if line.lstrip().startswith("{"))
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise InvalidField(f"There is no file {str(path)!r:.200}. Nothing was written.") from None
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> InvalidField:
-    why = error.strerror if isinstance(error, OSError) else error
-    return InvalidField(f"{str(path)!r:.200} cannot be read ({why}). Nothing was written.")
-
-
-def _lines(source: Path | Iterable[str], state: Progress) -> Iterator[tuple[int, str | bytes]]:
-    if isinstance(source, Path):
-        with _opened(source) as file:
-            state.total_bytes = os.fstat(file.fileno()).st_size
-            for number, line in enumerate(file, 1):
-                state.done_bytes += len(line)
-                if line.strip():
-                    yield number, line
-    else:
-        for number, line in enumerate(source, 1):
-            if not isinstance(line, str | bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise InvalidField(f"Line {number} is {type(line).__name__} {line!r:.60}; expected a string.")
-            if line.strip():
-                yield number, line
-
-
-def _parse(line: str | bytes) -> Mapping[str, Any]:
-    try:
-        text = line.decode("utf-8-sig") if isinstance(line, bytes) else line
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except UnicodeDecodeError as error:
-        raise InvalidField(f"it is not UTF-8 text (byte {error.start}).") from None
-    except RecursionError:
-        raise InvalidField("it is nested too deeply to be read.") from None
-    except ValueError as error:
-        raise InvalidField(f"it is not JSON ({error}).") from None
-    if not isinstance(value, dict):
-        raise InvalidField(f"it is {type(value).__name__}, not a JSON object.")
-    return cast("Mapping[str, Any]", value)
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _kind_of(value: Mapping[str, Any], wanted: str) -> str:

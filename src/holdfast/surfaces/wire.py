@@ -11,12 +11,14 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
+    from holdfast.model.insight import Access, History, HistoryEntry, Linked, Reads, Summary, Why
+    from holdfast.model.moving import BackupReport, RestoreReport
     from holdfast.model.recollection import Hit, Recollection
     from holdfast.model.records import Record
-    from holdfast.model.reports import AuditReport, HistoryEntry, ImportReport, Stats
+    from holdfast.model.reports import AuditReport, ImportReport
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """What JSON can say."""
@@ -82,6 +84,7 @@ def recollection_to_wire(found: Recollection) -> JsonObject:
         "took_ms": round(found.took_ms, 3),
         "tokens": found.tokens,
         "text": found.text,
+        "kept": found.kept,
         "hits": [hit_to_wire(hit) for hit in found.hits],
     }
 
@@ -98,10 +101,12 @@ def receipt_to_wire(receipt: ForgetReceipt) -> JsonObject:
         "already": list(receipt.already),
         "payloads": receipt.payloads,
         "vectors": receipt.vectors,
+        "surfaces": _counts(receipt.surfaces),
         "space": receipt.space,
         "node": receipt.node,
         "node_seq": receipt.node_seq,
         "chain": receipt.chain,
+        "recorded_again": receipt.recorded_again,
         "pending": receipt.pending,
         "residue": {"found": receipt.residue[0], "looked_for": receipt.residue[1]},
     }
@@ -152,8 +157,9 @@ def kept_from_wire(value: Any) -> ForgetReceipt | Proof:
         same = ("id", "space", "node", "node_seq", "actor", "reason", "payloads", "vectors", "chain")
         fields: dict[str, Any] = {name: value[name] for name in same}
         fields |= {name: tuple(map(str, value[name])) for name in ("forgotten", "derived", "already")}
-        return ForgetReceipt(**fields, at_ms=parse_when(value["at"]))
-    except (KeyError, TypeError) as error:
+        surfaces = {str(name): int(count) for name, count in value.get("surfaces", {}).items()}
+        return ForgetReceipt(**fields, at_ms=parse_when(value["at"]), surfaces=surfaces)
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it lacks or misplaces {error}") from None
 
 
@@ -164,36 +170,103 @@ def history_entry_to_wire(entry: HistoryEntry) -> JsonObject:
         "at": when_to_wire(entry.at_ms),
         "what": entry.what,
         "version": entry.version,
+        "actor": entry.actor,
         "other": entry.other,
         "reason": entry.reason,
         "record": record_to_wire(entry.record) if entry.record else None,
     }
 
 
-def history_to_wire(entries: Sequence[HistoryEntry]) -> list[Json]:
-    """The life of a memory, oldest event first."""
-    return [history_entry_to_wire(entry) for entry in entries]
-
-
-def stats_to_wire(stats: Stats) -> JsonObject:
-    """Counts and sizes of a space."""
+def history_to_wire(history: History) -> JsonObject:
+    """The life of a memory, oldest event first, and who read it."""
     return {
-        "space": stats.space,
-        "live": stats.live,
-        "superseded": stats.superseded,
-        "forgotten": stats.forgotten,
-        "by_kind": _counts(stats.by_kind),
-        "by_category": _counts(stats.by_category),
-        "by_author": _counts(stats.by_author),
-        "sessions": stats.sessions,
-        "oldest": when_to_wire(stats.oldest_ms),
-        "newest": when_to_wire(stats.newest_ms),
-        "events": stats.events,
-        "pending": stats.pending,
-        "model": stats.model,
-        "size_bytes": stats.size_bytes,
-        "quarantined": stats.quarantined,
-        "expired": stats.expired,
+        "id": history.id,
+        "entries": [history_entry_to_wire(entry) for entry in history],
+        "reads": [reads_to_wire(reads) for reads in history.reads],
+        "supersedes": list(history.supersedes),
+    }
+
+
+def reads_to_wire(reads: Reads) -> JsonObject:
+    """How often a principal was given one memory."""
+    return {
+        "principal": reads.principal,
+        "count": reads.count,
+        "first": when_to_wire(reads.first_ms),
+        "last": when_to_wire(reads.last_ms),
+    }
+
+
+def access_to_wire(access: Access) -> JsonObject:
+    """How much a principal used a space."""
+    return {
+        "principal": access.principal,
+        "reads": access.reads,
+        "listed": access.listed,
+        "writes": access.writes,
+        "first": when_to_wire(access.first_ms),
+        "last": when_to_wire(access.last_ms),
+    }
+
+
+def why_to_wire(why: Why) -> JsonObject:
+    """Why a memory is held, or no longer."""
+    return {
+        "id": why.id,
+        "state": why.state,
+        "words": dict(why.words),
+        "recorded": when_to_wire(why.recorded_ms),
+        "record": record_to_wire(why.record) if why.record else None,
+        "sources": [_linked(one) for one in why.sources],
+        "supersedes": [_linked(one) for one in why.supersedes],
+        "superseded_by": _linked(why.superseded_by) if why.superseded_by else None,
+        "falls": [_linked(one) for one in why.falls],
+        "reads": [reads_to_wire(reads) for reads in why.reads],
+        "receipt": receipt_to_wire(why.receipt) if why.receipt else None,
+    }
+
+
+def _linked(one: Linked) -> JsonObject:
+    return {
+        "id": one.id,
+        "depth": one.depth,
+        "via": one.via,
+        "record": record_to_wire(one.record) if one.record else None,
+    }
+
+
+def summary_to_wire(summary: Summary) -> JsonObject:
+    """What is kept in a space, where it came from, who used it, and how much room it takes."""
+    return {
+        "space": summary.space,
+        "live": summary.live,
+        "superseded": summary.superseded,
+        "quarantined": summary.quarantined,
+        "expired": summary.expired,
+        "forgotten": summary.forgotten,
+        "receipts": summary.receipts,
+        "by_kind": _counts(summary.by_kind),
+        "by_category": _counts(summary.by_category),
+        "by_author": _counts(summary.by_author),
+        "by_source": _counts(summary.by_source),
+        "more_sources": summary.more_sources,
+        "sessions": summary.sessions,
+        "oldest": when_to_wire(summary.oldest_ms),
+        "newest": when_to_wire(summary.newest_ms),
+        "first_recorded": when_to_wire(summary.first_recorded_ms),
+        "last_recorded": when_to_wire(summary.last_recorded_ms),
+        "accesses": [access_to_wire(access) for access in summary.accesses],
+        "events": summary.events,
+        "pending": summary.pending,
+        "model": summary.model,
+        "size_bytes": summary.size_bytes,
+        "sizes": {
+            "total_bytes": summary.sizes.total,
+            "texts_bytes": summary.sizes.texts,
+            "index_bytes": summary.sizes.index,
+            "vectors_bytes": summary.sizes.vectors,
+            "log_bytes": summary.sizes.log,
+        },
     }
 
 
@@ -228,12 +301,48 @@ def report_to_wire(report: ImportReport) -> JsonObject:
         "removed": report.removed,
         "format": report.format,
         "dry_run": report.dry_run,
+        "corrected": report.corrected,
         "verdicts": _counts(report.verdicts),
         "skipped": [
             {"place": skipped.place, "why": skipped.why, "line": skipped.line, "intended": skipped.intended}
             for skipped in report.skipped
         ],
         "questions": [dict(cast("Mapping[str, Json]", question)) for question in report.questions],
+    }
+
+
+def backup_to_wire(report: BackupReport) -> JsonObject:
+    """A backup that was written."""
+    heads: list[Json] = [{"node": node, "node_seq": number, "chain": chain} for node, number, chain in report.heads]
+    return {
+        "path": report.path,
+        "space": report.space,
+        "seq": report.seq,
+        "at": None if report.at_ms is None else when_to_wire(report.at_ms),
+        "heads": heads,
+        "digest": report.digest,
+        "bytes": report.bytes,
+        "duration_s": round(report.duration_s, 3),
+    }
+
+
+def restore_to_wire(report: RestoreReport) -> JsonObject:
+    """A space that was restored, or would be."""
+    known, lost = report.forgets_known_until_ms, report.lost
+    return {
+        "path": report.path,
+        "space": report.space,
+        "node": report.node,
+        "seq": report.seq,
+        "backup_seq": report.backup_seq,
+        "memories": report.memories,
+        "forgotten_again": report.forgotten_again,
+        "receipts_again": list(report.receipts_again),
+        "forgets_known_until": None if known is None else when_to_wire(known),
+        "lost": {"events": lost.events, "by_what": _counts(lost.by_what), "memories": list(lost.memories)},
+        "bytes": report.bytes,
+        "duration_s": round(report.duration_s, 3),
+        "dry_run": report.dry_run,
     }
 
 

@@ -14,18 +14,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from holdfast.core.codec import decode_content
+from holdfast.core.codec import decode_content, record_of
+from holdfast.core.filters import holds, needs_contents
 from holdfast.core.proof import genesis
 from holdfast.core.receipts import ERASABLE
-from holdfast.errors import Closed, Damaged, InvalidFilter, InvalidVector, ModelMismatch
+from holdfast.errors import AlreadyThere, Closed, Damaged, InvalidFilter, InvalidVector, ModelMismatch
 from holdfast.model.events import Bar, BarReason, Change, Close, Entomb, Event, EventType, Head, Put, SetModel, Stamp
+from holdfast.model.filters import EVERYTHING, Filter
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
+from holdfast.model.insight import MOST_PRINCIPALS, OTHERS, Access, Reads
 from holdfast.model.records import Content, Kind, Record
-from holdfast.ports.store import Columns, Commit, Entry, Identity, Moved, R, StoredVectors, Tally
-
-FIELDS = {"author", "role", "session", "kind", "category", "subject", "source", "tag", "mark", "origin"}
-"""What `ReferenceStore.select` knows."""
+from holdfast.ports.store import MOST_SOURCES, Columns, Commit, Entry, Identity, Moved, R, StoredVectors, Tally, Uses
 
 
 @dataclass(slots=True)
@@ -55,6 +55,9 @@ class ReferenceStore:
         self._numbers: dict[Id, int] = {}
         self._clear()
         self._vector_revision = 0
+        self._touches: dict[int, dict[str, Reads]] = {}
+        self._accesses: dict[str, Access] = {}
+        self._visitors: set[str] = set()
         self.index_version = ""
 
     def _clear(self) -> None:
@@ -73,7 +76,30 @@ class ReferenceStore:
             self._hlc = max(self._hlc, event.header.hlc)
             self.heads[event.header.node] = (event.header.node_seq, event.chain)
             self.execute(event, sealed.changes)
+        if wanted.uses:
+            self.add_uses(wanted.uses)
         return wanted.result
+
+    def add_uses(self, uses: Uses) -> None:
+        self._check_open()
+        held = set(self.held(0, 1 << 62))
+        for touch in uses.touches:
+            name, told = self._visitor(touch.reads.principal), self._touches.setdefault(touch.n, {})
+            one, other = touch.reads, told.get(name, replace(touch.reads, count=0))
+            times = min(one.first_ms, other.first_ms), max(one.last_ms, other.last_ms)
+            if touch.n in held:
+                told[name] = Reads(name, one.count + other.count, *times)
+        for one in uses.accesses:
+            name = self._visitor(one.principal)
+            other = self._accesses.get(name, Access(name, 0, 0, 0, one.first_ms, one.last_ms))
+            sums = one.reads + other.reads, one.listed + other.listed, one.writes + other.writes
+            times = min(one.first_ms, other.first_ms), max(one.last_ms, other.last_ms)
+            self._accesses[name] = Access(name, *sums, *times)
+
+    def _visitor(self, principal: str) -> str:
+        known = principal in self._visitors or len(self._visitors) < MOST_PRINCIPALS
+        self._visitors.add(principal if known else OTHERS)
+        return principal if known else OTHERS
 
     def execute(self, event: Event, changes: Iterable[Change]) -> None:
         stamp = event.header.stamp
@@ -96,6 +122,7 @@ class ReferenceStore:
                     if cell.tomb is None or stamp > cell.tomb[0]:
                         cell.tomb = (stamp, change)
                     cell.put = cell.close = cell.vector = None
+                    self._touches.pop(cell.n, None)
                     self._erase(record)
                 case Bar(digest, reason):
                     if digest not in self.bars or stamp > self.bars[digest][0]:
@@ -176,6 +203,12 @@ class ReferenceStore:
                 stored += 1
         return stored
 
+    def adopt(self, identity: Identity, chain: bytes) -> None:
+        self._check_open()
+        if self.journal and (identity.space, identity.secret) != (self.identity.space, self.identity.secret):
+            raise AlreadyThere
+        self.identity = identity
+
     def drop_vectors(self, ns: Sequence[int]) -> None:
         self._check_open()
         for cell in self.cells.values():
@@ -192,6 +225,9 @@ class ReferenceStore:
         return []
 
     def size_bytes(self) -> int:
+        return 0
+
+    def log_bytes(self) -> int:
         return 0
 
     def close(self) -> None:
@@ -220,6 +256,9 @@ class ReferenceStore:
         cell = self.cells.get(record)
         return _holding(record, cell) if cell else None
 
+    def find_all(self, records: Sequence[Id]) -> Mapping[Id, Holding]:
+        return {record: held for record in records if (held := self.find(record))}
+
     def current(self, ns: Sequence[int]) -> Mapping[int, tuple[Holding, Event]]:
         wanted = set(ns)
         return {
@@ -244,19 +283,33 @@ class ReferenceStore:
     def events(self, after_seq: int, limit: int) -> Sequence[Event]:
         return [event for event in self.journal if event.seq > after_seq][:limit]
 
-    def derived_from(self, record: Id) -> Sequence[Holding]:
-        source = id_text(record)
-        return [_holding(i, c) for i, c in self.cells.items() if c.put and source in c.put[1].content.sources]
+    def derived_from(self, records: Sequence[Id]) -> Sequence[Holding]:
+        named = set(map(id_text, records))
+        held = [(i, c) for i, c in self.cells.items() if c.put and named.intersection(c.put[1].content.sources)]
+        return sorted((_holding(i, c) for i, c in held), key=lambda holding: holding.n)
 
     def orphans(self) -> Sequence[Holding]:
         gone = {id_text(record) for record, cell in self.cells.items() if cell.tomb}
         held = [(i, c) for i, c in self.cells.items() if c.put and gone.intersection(c.put[1].content.sources)]
         return sorted((_holding(i, c) for i, c in held), key=lambda holding: holding.n)
 
-    def erasable(self, records: Sequence[Id]) -> tuple[int, int]:
+    def erasable(self, records: Sequence[Id]) -> Mapping[str, int]:
         wanted = set(records)
-        held = [e for e in self.journal if e.header.record in wanted and e.header.type in ERASABLE and e.payload]
-        return len(held), sum(1 for record in wanted if record in self.cells and self.cells[record].vector)
+        cells = [cell for record, cell in self.cells.items() if record in wanted]
+        puts = [cell.put[1].content for cell in cells if cell.put]
+        kept = [e for e in self.journal if e.header.record in wanted and e.header.type in ERASABLE and e.payload]
+        return {
+            "payloads": len(kept),
+            "vectors": sum(1 for cell in cells if cell.vector),
+            "rows": len(puts),
+            "terms": len(puts),
+            "tags": sum(len(set(content.tags)) for content in puts),
+            "marks": sum(len(set(content.marks)) for content in puts),
+            "expiries": sum(1 for content in puts if content.expires_at is not None),
+            "derivations": sum(len(set(content.sources)) for content in puts),
+            "waiting": sum(1 for cell in cells if _is_live(cell) and not cell.vector),
+            "touches": sum(len(self._touches.get(cell.n, ())) for cell in cells),
+        }
 
     def model(self) -> SetModel | None:
         return self.bound[1] if self.bound else None
@@ -267,8 +320,8 @@ class ReferenceStore:
         ]
         return sorted(found, key=lambda row: row[0].n)
 
-    def count(self, where: Mapping[str, Sequence[str | int]] | None = None, *, quarantined: bool = False) -> int:
-        return len(self.select(where or {}, None, None, quarantined=quarantined))
+    def count(self, where: Filter = EVERYTHING, *, quarantined: bool = False) -> int:
+        return len(self.select(where, None, None, quarantined=quarantined))
 
     def sourced(self, prefix: str) -> list[tuple[Id, str]]:
         held = [(cell.n, i, cell.put[1].content) for i, cell in self.cells.items() if cell.put and not cell.close]
@@ -282,35 +335,36 @@ class ReferenceStore:
     def receipts(self) -> Sequence[Event]:
         return [event for event in self.journal if event.header.type is EventType.RECEIPT]
 
+    def receipt(self, receipt: Id) -> Event | None:
+        return next((event for event in self.receipts() if event.header.other == receipt), None)
+
     def select(
         self,
-        where: Mapping[str, Sequence[str | int]],
+        where: Filter,
         since_ms: int | None,
         until_ms: int | None,
         *,
         superseded: bool = False,
         quarantined: bool = False,
+        aside: bool = False,
     ) -> list[int]:
-        if unknown := set(where) - FIELDS:
-            raise InvalidFilter(f"{min(unknown)!r:.80} is not a field memories can be selected by.")
+        if needs_contents(where):
+            raise InvalidFilter("The filter has a field that memories cannot be selected by.")
 
-        def fits(content: Content) -> bool:
+        def fits(content: Content, event: Event) -> bool:
             if since_ms is not None and content.valid_from < since_ms:
                 return False
             if until_ms is not None and content.valid_from >= until_ms:
                 return False
-            return all(
-                any(one in values for one in getattr(content, f"{name}s"))
-                if name in ("tag", "mark")
-                else getattr(content, name) in values
-                for name, values in where.items()
-            )
+            return holds(where, record_of(event, content))
 
         def wanted(cell: _Cell, content: Content) -> bool:
-            return superseded if cell.close else quarantined or not content.quarantined
+            if cell.close or content.kind.is_aside:
+                return superseded if cell.close else aside
+            return quarantined or not content.quarantined
 
-        rows = [(cell, cell.put[1].content) for cell in self.cells.values() if cell.put]
-        return sorted(cell.n for cell, content in rows if wanted(cell, content) and fits(content))
+        rows = [(cell, cell.put[1].content, cell.put[2]) for cell in self.cells.values() if cell.put]
+        return sorted(cell.n for cell, content, event in rows if wanted(cell, content) and fits(content, event))
 
     def expired(self, now_ms: int) -> list[int]:
         rows = [(cell.n, cell.put[1].content.expires_at) for cell in self.cells.values() if cell.put]
@@ -320,7 +374,7 @@ class ReferenceStore:
         turns = [
             (c.put[1].content.valid_from, c.n)
             for c in self.cells.values()
-            if c.put and c.put[1].content.session == session
+            if c.put and c.put[1].content.session == session and not c.put[1].content.kind.is_aside
         ]
         return [n for _, n in sorted(turns)]
 
@@ -328,19 +382,44 @@ class ReferenceStore:
         return sorted(cell.n for cell in self.cells.values() if cell.put and cell.n > after_n)[:limit]
 
     def tally(self) -> Tally:
-        contents = [put.content for _, put, _ in self._live()]
+        live = self._live()
+        contents = [put.content for _, put, _ in live]
         times = [content.valid_from for content in contents]
+        sources = Counter(content.source for content in contents if content.source)
         return Tally(
             live=len(contents),
             superseded=sum(1 for cell in self.cells.values() if cell.put and cell.close),
             forgotten=sum(1 for cell in self.cells.values() if cell.tomb),
-            quarantined=sum(1 for cell in self.cells.values() if cell.put and not cell.close and not _is_live(cell)),
+            quarantined=sum(1 for record, cell in self.cells.items() if _holding(record, cell).quarantined),
             by_kind=Counter(int(content.kind) for content in contents),
             by_category=Counter(content.category for content in contents if content.category),
             by_author=Counter(content.author for content in contents if content.author),
             sessions=len({content.session for content in contents if content.session}),
             oldest_ms=min(times, default=None),
             newest_ms=max(times, default=None),
+            by_source=dict(sorted(sources.items(), key=lambda item: (-item[1], item[0]))[:MOST_SOURCES]),
+            sources=len(sources),
+            first_recorded_ms=self.events_of(live[0][2].id)[0].header.at_ms if live else None,
+            last_recorded_ms=self.event(max(holding.seq for _, _, holding in live)).header.at_ms if live else None,
+            receipts=len(self.receipts()),
+        )
+
+    def superseded_by(self, record: Id) -> Sequence[Holding]:
+        held = [_holding(i, cell) for i, cell in self.cells.items() if cell.close and cell.close[1].by == record]
+        return sorted(held, key=lambda holding: holding.n)
+
+    def reads_of(self, n: int) -> Sequence[Reads]:
+        return sorted(self._touches.get(n, {}).values(), key=lambda reads: -reads.count)
+
+    def accesses(self) -> Sequence[Access]:
+        return sorted(self._accesses.values(), key=lambda access: -access.last_ms)
+
+    def content_bytes(self) -> tuple[int, int, int]:
+        cells = self.cells.values()
+        return (
+            sum(len(event.payload or b"") for event in self.journal),
+            sum(len(cell.put[1].terms) for cell in cells if cell.put),
+            sum(len(cell.vector[1]) + 8 for cell in cells if cell.vector),
         )
 
     def live(self, after_n: int, limit: int) -> Sequence[Holding]:
@@ -361,10 +440,10 @@ class ReferenceStore:
 
     def moved(self, after_seq: int) -> Moved:
         touched = {event.header.record for event in self.journal if event.seq > after_seq}
-        held = {record: _holding(record, cell) for record, cell in self.cells.items() if record in touched}
+        cells = [cell for record, cell in self.cells.items() if record in touched]
         return Moved(
-            tuple(sorted(h.n for h in held.values() if h.live and not h.quarantined)),
-            tuple(sorted(h.n for h in held.values() if not h.live or h.quarantined)),
+            tuple(sorted(cell.n for cell in cells if _is_live(cell))),
+            tuple(sorted(cell.n for cell in cells if not _is_live(cell))),
             self._newest(),
         )
 
@@ -411,10 +490,12 @@ def _entry(content: Content) -> tuple[str | None, str, str | None]:
 
 
 def _is_live(cell: _Cell) -> bool:
-    return cell.put is not None and not cell.close and not cell.put[1].content.quarantined
+    content = cell.put[1].content if cell.put and not cell.close else None
+    return content is not None and not content.quarantined and not content.kind.is_aside
 
 
 def _holding(record: Id, cell: _Cell) -> Holding:
+    content = cell.put[1].content if cell.put and not cell.close else None
     return Holding(
         n=cell.n,
         id=record,
@@ -423,7 +504,7 @@ def _holding(record: Id, cell: _Cell) -> Holding:
         closed_by=cell.close[1].by if cell.close else None,
         closed_ms=cell.close[0].hlc >> 16 if cell.close else None,
         receipt=cell.tomb[1].receipt if cell.tomb else None,
-        quarantined=bool(cell.put and cell.put[1].content.quarantined and not cell.close),
+        quarantined=content is not None and content.quarantined and not content.kind.is_aside,
     )
 
 

@@ -29,11 +29,14 @@ from holdfast.testing.store_desk import (
     vectors_for,
 )
 from holdfast.testing.store_reading import ProjectionContract, SelectionContract
+from holdfast.testing.store_uses import UsesContract, used
 from holdfast.testing.store_vectors import VectorContract
 from holdfast.testing.store_writing import JournalContract, WholeContract
 
 
-class StoreContract(JournalContract, ProjectionContract, SelectionContract, VectorContract, WholeContract):
+class StoreContract(
+    JournalContract, ProjectionContract, SelectionContract, VectorContract, UsesContract, WholeContract
+):
     """Inherit, override the `store_factory` fixture, and run with pytest."""
 
 
@@ -45,6 +48,7 @@ class DurableStoreContract(StoreContract):
         ids = three_memories(desk)
         desk.bind()
         desk.embed(*ids.values())
+        desk.store.add_uses(used(desk.n(ids["reply"])))
         desk.correct(ids["fact"], "Ada may have penicillin")
         desk.forget(ids["turn"])
         before = readable(desk)
@@ -99,6 +103,7 @@ class DurableStoreContract(StoreContract):
                 lambda: reader.fact("two"),
                 lambda: reader.forget(record),
                 lambda: reader.store.drop_vectors([1]),
+                lambda: reader.store.add_uses(used(1)),
                 lambda: reader.store.put_vectors([], [], [], vectors_for([]), MODEL),
                 lambda: reader.ledger.rebuild(),
             ):

@@ -55,7 +55,7 @@ class Desk:
     def turn(self, text: str, **fields: Any) -> Id:
         """Take in a turn of session ``s1`` by Ada; gives its id."""
         given = _with(fields, valid_from=1_000, author="Ada", session="s1", role=Role.USER)
-        return self._take(Content(kind=Kind.TURN, text=text, **given))
+        return self._take(Content(**_with(given, kind=Kind.TURN, text=text)))
 
     def _take(self, content: Content) -> Id:
         command = decide.Take(content, self.ledger.new_id())
@@ -177,7 +177,7 @@ def snapshot(reader: Reader) -> dict[str, object]:
         "held": held,
         "contents": {n: (holding, decode_content(event)) for n, (holding, event) in reader.current(ns).items()},
         "events of": [list(reader.events_of(record)) for record in records],
-        "derived": [[holding.n for holding in reader.derived_from(record)] for record in records],
+        "derived": [[holding.n for holding in reader.derived_from([record])] for record in records],
         "erasable": [reader.erasable([record]) for record in records],
         "live": list(reader.live(0, 1_000_000)),
         "all held": reader.held(0, 1_000_000),
@@ -193,6 +193,9 @@ def snapshot(reader: Reader) -> dict[str, object]:
         "backlog": list(reader.backlog(1_000_000)),
         "backlog size": reader.backlog_size(),
         "model": reader.model(),
+        "superseded": [[holding.n for holding in reader.superseded_by(record)] for record in records],
+        "reads": {n: list(reader.reads_of(n)) for n in ns},
+        "accesses": list(reader.accesses()),
         "digest": reader.digest(),
     }  # fmt: skip
 
@@ -202,4 +205,5 @@ def plain_tally(reader: Reader) -> tuple[object, ...]:
     tally = reader.tally()
     counts = tuple(dict(counted) for counted in (tally.by_kind, tally.by_category, tally.by_author))
     times = tally.sessions, tally.oldest_ms, tally.newest_ms
-    return tally.live, tally.superseded, tally.forgotten, tally.quarantined, counts, times
+    sources = dict(tally.by_source), tally.sources, tally.first_recorded_ms, tally.last_recorded_ms, tally.receipts
+    return tally.live, tally.superseded, tally.forgotten, tally.quarantined, counts, times, sources

@@ -7,7 +7,9 @@ import pytest
 from holdfast.core.proof import chain_problems
 from holdfast.core.secrets import text_digest
 from holdfast.errors import InvalidFilter
+from holdfast.model.erasure import SURFACES
 from holdfast.model.events import BarReason
+from holdfast.model.filters import EVERYTHING, having
 from holdfast.model.ids import Id, id_text
 from holdfast.model.records import Kind, Origin, Role
 from holdfast.testing.store_desk import (
@@ -74,14 +76,32 @@ class ProjectionContract(StoreFixtures):
         assert not any(b"7306" in (event.payload or b"") for event in events)
 
     def test_erasable_counts_what_a_forget_would_take(self, desk: Desk) -> None:
-        record, other = desk.fact("one"), desk.fact("two")
-        desk.revise(record, importance=0.9)
+        source, other = desk.fact("one", tags=("a", "b"), marks=("medical",), expires_at=9_000), desk.fact("two")
+        derived = desk.fact("three", sources=(id_text(source), id_text(other)))
+        desk.revise(source, importance=0.9)
         desk.bind()
-        desk.embed(record)
-        assert desk.read(lambda r: r.erasable([record])) == (2, 1)
-        assert desk.read(lambda r: r.erasable([record, other, NOWHERE])) == (3, 1)
-        desk.forget(record)
-        assert desk.read(lambda r: r.erasable([record])) == (0, 0)
+        desk.embed(source)
+
+        def counted(*records: Id) -> dict[str, int]:
+            return {name: count for name, count in desk.read(lambda r: r.erasable(records)).items() if count}
+
+        of_source = {"payloads": 2, "vectors": 1, "rows": 1, "terms": 1, "tags": 2, "marks": 1, "expiries": 1}
+        assert counted(source) == of_source
+        assert counted(derived) == {"payloads": 1, "rows": 1, "terms": 1, "derivations": 2, "waiting": 1}
+        assert counted(source, other, NOWHERE) == of_source | {"payloads": 3, "rows": 2, "terms": 2, "waiting": 1}
+        assert tuple(desk.read(lambda r: r.erasable([source]))) == SURFACES
+        desk.forget(source)
+        assert counted(source) == {}
+        assert set(desk.read(lambda r: r.find_all([source, other, NOWHERE]))) == {source, other}
+
+    def test_a_receipt_is_found_by_its_id(self, desk: Desk) -> None:
+        first, second = desk.forget(desk.fact("one")), desk.forget(desk.fact("two"))
+        for receipt in (first, second):
+            event = desk.read(lambda r, receipt=receipt: r.receipt(receipt))
+            assert event is not None
+            assert event.header.other == receipt
+            assert event in desk.read(lambda r: list(r.receipts()))
+        assert desk.read(lambda r: r.receipt(NOWHERE)) is None
 
     def test_what_was_derived_is_found_by_its_source(self, desk: Desk) -> None:
         source, other = desk.fact("source"), desk.fact("other")
@@ -89,7 +109,7 @@ class ProjectionContract(StoreFixtures):
         second = desk.fact("second", sources=(id_text(other), id_text(source)))
 
         def derived(record: Id) -> set[Id]:
-            return set(desk.read(lambda r: [h.id for h in r.derived_from(record)]))
+            return set(desk.read(lambda r: [h.id for h in r.derived_from([record])]))
 
         assert derived(source) == {first, second}
         assert derived(other) == {second}
@@ -150,16 +170,16 @@ class SelectionContract(StoreFixtures):
     ) -> None:
         ids = three_memories(desk)
         numbers = [desk.n(ids[name]) for name in expected.split()]
-        assert desk.read(lambda r: r.select(where, None, None)) == numbers
-        assert desk.read(lambda r: r.count(where)) == len(numbers)
+        assert desk.read(lambda r: r.select(having(where), None, None)) == numbers
+        assert desk.read(lambda r: r.count(having(where))) == len(numbers)
 
     def test_select_bounds_the_time_from_the_first_and_before_the_second(self, desk: Desk) -> None:
         ids = three_memories(desk)
         fact, turn, reply = (desk.n(ids[name]) for name in ("fact", "turn", "reply"))
-        assert desk.read(lambda r: r.select({}, 2_000, None)) == [turn, reply]
-        assert desk.read(lambda r: r.select({}, None, 2_000)) == [fact]
-        assert desk.read(lambda r: r.select({}, 1_000, 3_000)) == [fact, turn]
-        assert desk.read(lambda r: r.select({"author": ["Ben"]}, 1_000, 3_000)) == []
+        assert desk.read(lambda r: r.select(EVERYTHING, 2_000, None)) == [turn, reply]
+        assert desk.read(lambda r: r.select(EVERYTHING, None, 2_000)) == [fact]
+        assert desk.read(lambda r: r.select(EVERYTHING, 1_000, 3_000)) == [fact, turn]
+        assert desk.read(lambda r: r.select(having({"author": ["Ben"]}), 1_000, 3_000)) == []
 
     def test_live_facts_are_found_by_how_their_source_begins(self, desk: Desk) -> None:
         section = desk.fact("one", source="notes@1/a_b.md#Top")
@@ -183,18 +203,18 @@ class SelectionContract(StoreFixtures):
 
     def test_an_unknown_field_is_refused(self, desk: Desk) -> None:
         desk.fact("one")
-        for name in ("colour", "n", "tags", "1=1 OR author"):
+        for name in ("colour", "n", "tags", "1=1 OR author", "text", "attributes.age"):
             with pytest.raises(InvalidFilter):
-                desk.read(lambda r, name=name: r.select({name: ["red"]}, None, None))
+                desk.read(lambda r, name=name: r.select(having({name: ["red"]}), None, None))
             with pytest.raises(InvalidFilter):
-                desk.read(lambda r, name=name: r.count({name: ["red"]}))
+                desk.read(lambda r, name=name: r.count(having({name: ["red"]})))
 
     def test_only_live_memories_are_selected_counted_and_listed(self, desk: Desk) -> None:
         kept, closed, gone = (desk.fact(text) for text in ("kept", "closed", "gone"))
         replacement = desk.correct(closed, "replacement")
         desk.forget(gone)
         expected = [desk.n(kept), desk.n(replacement)]
-        assert desk.read(lambda r: r.select({}, None, None)) == expected
+        assert desk.read(lambda r: r.select(EVERYTHING, None, None)) == expected
         assert desk.read(lambda r: [h.n for h in r.live(0, 10)]) == expected
         assert list(desk.read(lambda r: r.columns(None)).n) == expected
         assert desk.read(lambda r: r.count()) == 2
@@ -210,7 +230,7 @@ class SelectionContract(StoreFixtures):
         def listed() -> list[list[int]]:
             return desk.read(
                 lambda r: [
-                    r.select({}, None, None),
+                    r.select(EVERYTHING, None, None),
                     [h.n for h in r.live(0, 9)],
                     list(r.columns(None).n),
                     list(r.columns(both).n),
@@ -220,10 +240,10 @@ class SelectionContract(StoreFixtures):
             )
 
         assert listed() == [live] * 6
-        assert desk.read(lambda r: r.select({}, None, None, quarantined=True)) == both
+        assert desk.read(lambda r: r.select(EVERYTHING, None, None, quarantined=True)) == both
         assert desk.read(lambda r: (r.count(), r.count(quarantined=True))) == (1, 2)
-        assert desk.read(lambda r: r.select({"mark": ["injection"]}, None, None)) == []
-        assert desk.read(lambda r: r.select({"mark": ["injection"]}, None, None, quarantined=True)) == both[1:]
+        assert desk.read(lambda r: r.select(having({"mark": ["injection"]}), None, None)) == []
+        assert desk.read(lambda r: r.select(having({"mark": ["injection"]}), None, None, quarantined=True)) == both[1:]
         assert desk.read(lambda r: r.held(0, 9)) == both
         assert desk.read(lambda r: r.tally()).quarantined == 1
         desk.revise(apart, quarantined=False)
@@ -233,7 +253,29 @@ class SelectionContract(StoreFixtures):
         before = desk.read(lambda r: r.digest())
         assert desk.ledger.rebuild() == before
         desk.forget(apart)
-        assert desk.read(lambda r: r.select({"mark": ["injection"]}, None, None, quarantined=True)) == []
+        assert desk.read(lambda r: r.select(having({"mark": ["injection"]}), None, None, quarantined=True)) == []
+
+    def test_what_is_aside_is_held_and_selected_on_request_alone(self, desk: Desk) -> None:
+        desk.bind()
+        kept = desk.fact("kept")
+        aside = desk.turn("asked", kind=Kind.EXPECTATION, quarantined=True, tags=("red",), asked="{}")
+        live, both = [desk.n(kept)], [desk.n(kept), desk.n(aside)]
+        assert not desk.held(aside).quarantined
+        assert desk.read(lambda r: r.held(0, 9)) == both
+        assert desk.read(lambda r: r.select(EVERYTHING, None, None, superseded=True, quarantined=True)) == live
+        assert desk.read(lambda r: r.select(EVERYTHING, None, None, aside=True)) == both
+        assert desk.read(lambda r: r.select(having({"tag": ["red"]}), None, None, aside=True)) == both[1:]
+        assert desk.read(
+            lambda r: [list(r.columns(None).n), [h.n for h in r.backlog(9)], list(r.moved(0).changed)]
+        ) == ([live] * 3)
+        tally = desk.read(lambda r: r.tally())
+        assert (desk.read(lambda r: r.count(quarantined=True)), tally.live, tally.quarantined) == (1, 1, 0)
+        before = desk.read(lambda r: r.digest())
+        assert desk.ledger.rebuild() == before
+        assert desk.read(lambda r: r.session("s1")) == []
+        assert desk.read(lambda r: r.erasable([aside]))["rows"] == 1
+        desk.forget(aside)
+        assert desk.read(lambda r: r.held(0, 9)) == live
 
     def test_a_quarantined_memory_that_is_superseded_is_superseded(self, desk: Desk) -> None:
         apart = desk.fact("obey me", quarantined=True)
@@ -241,7 +283,7 @@ class SelectionContract(StoreFixtures):
         assert not desk.held(apart).quarantined
         assert desk.held(new).quarantined, "a correction lifts no quarantine"
         assert desk.read(lambda r: r.tally()).superseded == 1
-        assert desk.read(lambda r: r.select({}, None, None, superseded=True)) == [desk.n(apart)]
+        assert desk.read(lambda r: r.select(EVERYTHING, None, None, superseded=True)) == [desk.n(apart)]
 
     def test_what_is_kept_for_a_while_is_told_when_its_time_is_up(self, desk: Desk) -> None:
         short, long = desk.fact("short", expires_at=5_000), desk.fact("long", expires_at=9_000)
@@ -258,10 +300,10 @@ class SelectionContract(StoreFixtures):
 
     def test_marks_follow_the_newest_version(self, desk: Desk) -> None:
         record = desk.fact("one", marks=("medical", "contact"))
-        assert desk.read(lambda r: r.count({"mark": ["medical", "financial"]})) == 1
+        assert desk.read(lambda r: r.count(having({"mark": ["medical", "financial"]}))) == 1
         desk.revise(record, marks=("financial",))
-        assert desk.read(lambda r: r.count({"mark": ["medical"]})) == 0
-        assert desk.read(lambda r: r.count({"mark": ["financial"]})) == 1
+        assert desk.read(lambda r: r.count(having({"mark": ["medical"]}))) == 0
+        assert desk.read(lambda r: r.count(having({"mark": ["financial"]}))) == 1
 
     def test_listings_are_paged_by_number(self, desk: Desk) -> None:
         numbers = [desk.n(desk.fact(f"fact {number}")) for number in range(4)]

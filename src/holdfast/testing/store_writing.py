@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from holdfast.core import decide
 from holdfast.core.apply import replay
 from holdfast.core.codec import decode_content
-from holdfast.core.proof import chain_problems
-from holdfast.errors import Closed, Damaged, NotFound
+from holdfast.core.proof import chain_problems, genesis
+from holdfast.errors import AlreadyThere, Closed, Damaged, NotFound
 from holdfast.model.events import EventType
-from holdfast.ports.store import Commit, Reader
+from holdfast.model.ids import Id
+from holdfast.ports.store import Commit, Identity, Reader
 from holdfast.testing.store_desk import (
     IDENTITY,
     MODEL,
@@ -38,6 +40,35 @@ class JournalContract(StoreFixtures):
         assert (head.space, head.node, head.node_seq, head.hlc, head.seq) == (IDENTITY.space, IDENTITY.node, 0, 0, 0)
         assert desk.read(lambda r: (r.count(), list(r.events(0, 10)), r.model(), r.backlog_size())) == (0, [], None, 0)
         assert desk.store.problems() == []
+
+    def test_an_empty_space_takes_on_another_identity(self, desk: Desk) -> None:
+        other = Identity(Id(b"another space..."), Id(b"another node 1.."), bytes(reversed(range(32))))
+        desk.store.adopt(other, genesis(other.space, other.node))
+        assert desk.store.identity == other
+        record = desk.fact("Ada lives in Lisbon")
+        events = desk.read(lambda r: list(r.events(0, 10)))
+        assert [(event.header.space, event.header.node) for event in events] == [(other.space, other.node)]
+        assert chain_problems(events) == []
+        assert desk.held(record).live
+
+    def test_a_space_with_events_only_takes_on_another_node(self, desk: Desk) -> None:
+        desk.fact("one")
+        before = desk.read(lambda r: (r.digest(), dict(r.node_heads())))
+        other = replace(IDENTITY, space=Id(b"another space..."))
+        with pytest.raises(AlreadyThere):
+            desk.store.adopt(other, genesis(other.space, other.node))
+        assert desk.store.identity == IDENTITY
+        desk.store.adopt(RIVAL, genesis(RIVAL.space, RIVAL.node))
+        assert desk.read(lambda r: (r.digest(), dict(r.node_heads()))) == before
+        desk.fact("two")
+        desk.store.adopt(IDENTITY, genesis(IDENTITY.space, IDENTITY.node))
+        desk.fact("three")
+        events = desk.read(lambda r: list(r.events(0, 10)))
+        assert [(event.header.node, event.header.node_seq) for event in events] == [
+            (IDENTITY.node, 1), (RIVAL.node, 1), (IDENTITY.node, 2),
+        ]  # fmt: skip
+        assert chain_problems(events) == []
+        assert [event.header.stamp for event in events] == sorted(event.header.stamp for event in events)
 
     def test_a_commit_returns_its_result_and_is_seen_by_the_next_reader(self, desk: Desk) -> None:
         record = desk.fact("Ada lives in Lisbon")

@@ -17,6 +17,7 @@ import pytest
 from holdfast.adapters.embed import onnx as adapter
 from holdfast.adapters.embed.onnx import OnnxEmbedder, identify
 from holdfast.errors import EmbedderRefused, InvalidField, NoEmbedder
+from holdfast.ports.embedder import TokenEmbedder
 from holdfast.testing.embedder_contract import EmbedderContract
 
 minilm = pytest.importorskip("holdfast_minilm", reason="the data distribution holdfast-minilm is not installed")
@@ -335,3 +336,39 @@ def test_a_vector_without_a_direction_is_refused(other_model: Any, broken: list[
     session.outputs["sentence"] = np.array([broken], np.float32)
     with pytest.raises(EmbedderRefused, match="without a direction"):
         embedder.embed(["a"])
+
+
+# Token vectors
+
+
+def test_tokens_are_unit_vectors_and_the_same_whoever_asks(shared: OnnxEmbedder, single: OnnxEmbedder) -> None:
+    texts = ["Ada moved to Lisbon.", "", "The invoice is overdue, again!"]
+    first, second = shared.embed_tokens(texts), single.embed_tokens(texts)
+    assert isinstance(shared, TokenEmbedder)
+    assert shared.token_dimensions == 64
+    assert [one.shape for one in first] == [(5, 64), (0, 64), (10, 64)]
+    for one, other in zip(first, second, strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(one, axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(np.abs((one * other).sum(axis=1)), 1, atol=1e-3)
+
+
+def test_a_word_is_nearest_to_what_means_the_same(shared: OnnxEmbedder) -> None:
+    words, asked = shared.embed_query_tokens("Which physician did she see?")
+    assert words == ["which", "physician", "did", "she", "see"]
+    near, far = shared.embed_tokens(["She went to the doctor.", "She went to the harbour."])
+    assert (asked[1] @ near.T).max() > (asked[1] @ far.T).max() + 0.1
+
+
+def test_signs_alone_have_no_tokens_to_ask_with(shared: OnnxEmbedder) -> None:
+    words, vectors = shared.embed_query_tokens("?! ...")
+    assert list(words) == []
+    assert vectors.shape == (0, 64)
+
+
+def test_a_model_without_token_states_has_no_token_vectors(other_model: Any) -> None:
+    other_model(["input_ids"], {"sentence": [[3.0, 4.0]]})
+    embedder = OnnxEmbedder(MODEL, TOKENIZER)
+    assert embedder.token_dimensions is None
+    with pytest.raises(EmbedderRefused, match="no token states"):
+        embedder.embed_tokens(["a"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from holdfast.model.imports import Batch, Item, Note
 from holdfast.model.reports import Skipped, Turn
 from holdfast.model.times import format_when
 from holdfast.ports.importer import Importer
+from tests.adapters.importers.making import SAID
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -43,14 +45,30 @@ def importer_named(name: str) -> Importer:
     return next(importer for importer in IMPORTERS if importer.name == name)
 
 
-def read_whole(importer: Importer | str, path: Path, zone: tzinfo = UTC) -> Whole:
+def read_whole(importer: Importer | str, path: Path, zone: tzinfo = UTC, *, skip_errors: bool = False) -> Whole:
+    """All of a file; a document with a flaw is left out, as an import does, unless errors are to be skipped."""
     chosen = importer_named(importer) if isinstance(importer, str) else importer
     batches = tuple(chosen.read(path, zone=zone))
+    flaws = [flaw for batch in batches for flaw in batch.flaws]
+    out = set() if skip_errors else {flaw.source for flaw in flaws}
     return Whole(
-        tuple(item for batch in batches for item in batch.items),
-        tuple(skipped for batch in batches for skipped in batch.skipped),
+        tuple(item for batch in batches for item in batch.items if item.source not in out),
+        tuple(skipped for batch in batches for skipped in batch.skipped)
+        + tuple(Skipped(flaw.place, flaw.why) for flaw in flaws),
         batches,
     )
+
+
+def said(whole: Whole) -> list[str]:
+    """Which of the words of `SAID` were taken, in order."""
+    return [word for item in whole.items for word in SAID if word in item.text]
+
+
+def by_source(items: Iterable[Item]) -> dict[str | None, list[Item]]:
+    found: dict[str | None, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.source, []).append(item)
+    return found
 
 
 def check_storable(item: Item) -> None:

@@ -22,18 +22,18 @@ from tests.adapters.importers.reading import GOLDEN, check_storable, read_whole
 CHATGPT = GOLDEN / "chatgpt" / "conversations.json"
 
 
-def zipped(data: bytes) -> bytes:
+def zipped(data: bytes, name: str = "conversations.json") -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("conversations.json", data)
+        archive.writestr(name, data)
     return file.getvalue()
 
 
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("export.zip", zipped(b"[]"), "zip archive, not the export itself; unzip it"),
-        ("conversations.json", zipped(b"[]"), "zip archive, not the export itself; unzip it"),
+        ("notes.zip", zipped(b"[]", "notes/ada.json"), "zip archive, not the export itself; unzip it"),
+        ("chat.jsonl", zipped(b"[]", "chat.jsonl"), "zip archive, not the export itself; unzip it"),
         ("chat.jsonl.gz", gzip.compress(b"{}"), "gzip file, not the export itself; unpack it"),
         ("export.7z", b"7z\xbc\xaf\x27\x1c...", "7-Zip archive"),
         ("report.pdf", b"%PDF-1.7", "a PDF"),
@@ -58,7 +58,7 @@ def test_what_is_no_export_is_named_for_what_it_is(name: str, data: bytes, said:
 
 def test_an_archive_is_named_even_where_the_format_is_given(tmp_path: Path):
     path = tmp_path / "conversations.json"
-    path.write_bytes(zipped(CHATGPT.read_bytes()))
+    path.write_bytes(zipped(CHATGPT.read_bytes(), "chat.html"))
     for importer in IMPORTERS:
         with pytest.raises(UnknownFormat, match="unzip it"):
             list(importer.read(path, zone=UTC))

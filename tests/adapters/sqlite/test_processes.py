@@ -88,7 +88,7 @@ def test_two_opens_of_one_space_in_one_process_write_in_turn(tmp_path: Path) -> 
         for number in range(10):
             first.remember(f"first {number}")
             second.remember(f"second {number}")
-        assert first.stats().live == second.stats().live == 20
+        assert first.summary().live == second.summary().live == 20
         assert first.storage.digest() == second.storage.digest()
         assert first.check() == second.check() == []
 
@@ -190,8 +190,8 @@ def test_no_byte_of_what_was_forgotten_is_on_the_disk(tmp_path: Path, seed: int)
     assert forget_half(tmp_path, seed) == ([], [], None)
 
 
-def without_secure_delete(path: str, *, writable: bool) -> apsw.Connection:
-    connection = connect(path, writable=writable)
+def without_secure_delete(path: str, *, writable: bool, **rest: object) -> apsw.Connection:
+    connection = connect(path, writable=writable, **rest)
     connection.execute("PRAGMA secure_delete=OFF").fetchall()
     return connection
 

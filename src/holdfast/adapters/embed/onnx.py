@@ -24,6 +24,11 @@ from holdfast.ports.embedder import Vectors
 MAX_THREADS = 4
 # A token is rarely more than a few characters; past this many per token the text is noise, and tokenizing it is slow.
 CHARACTERS_PER_TOKEN = 32
+TOKEN_DIMENSIONS = 64
+# What the projection of token states is found over: 80 rows of 24 words.
+SAMPLED_WORDS = 12_000
+SAMPLED_TEXTS = 80
+SAMPLE_WORDS = 24
 SENTENCE_OUTPUTS = ("sentence", "sentence_embedding")
 
 
@@ -104,6 +109,34 @@ class OnnxEmbedder:
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """See `Embedder.embed_query`."""
         return self._load().encode(text)
+
+    @property
+    def token_dimensions(self) -> int | None:
+        """See `TokenEmbedder.token_dimensions`; loads the model."""
+        encoder = self._load()
+        return min(TOKEN_DIMENSIONS, encoder.dimensions) if encoder.gives_states else None
+
+    def embed_tokens(self, texts: Sequence[str]) -> Sequence[NDArray[np.float32]]:
+        """See `TokenEmbedder.embed_tokens`; the first call finds the projection, which takes a tenth of a second."""
+        encoder = self._load()
+        projection = encoder.projection()
+
+        def tokens_of(text: str) -> NDArray[np.float32]:
+            return unit_rows(encoder.states(text)[1] @ projection)
+
+        if len(texts) < 2 or self._threads == 1:
+            return [tokens_of(text) for text in texts]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(min(self._threads, len(texts)), thread_name_prefix="holdfast-embed") as pool:
+            return list(pool.map(tokens_of, texts))
+
+    def embed_query_tokens(self, text: str) -> tuple[Sequence[str], NDArray[np.float32]]:
+        """See `TokenEmbedder.embed_query_tokens`."""
+        encoder = self._load()
+        pieces, states = encoder.states(text)
+        said = [place for place, piece in enumerate(pieces) if piece.removeprefix("##").isalnum()]
+        return [pieces[place] for place in said], unit_rows(states[said] @ encoder.projection())
 
     def _identify(self) -> Identity:
         with self._identity_lock:
@@ -195,19 +228,64 @@ class _Encoder:
                 f"or token states; it has {sorted(self._inputs)} and {sorted(ranks)}."
             )
         self._output, self._pooled = (named[0], True) if named else (states[0], False)
+        self._states = states[0] if states else None
+        self._projection: NDArray[np.float32] | None = None
+        self._projecting = threading.Lock()
         self.dimensions = len(self.encode("a"))
+
+    @property
+    def gives_states(self) -> bool:
+        """Whether the model has token states."""
+        return self._states is not None
 
     def encode(self, text: str) -> NDArray[np.float32]:
         """The unit vector of one text."""
-        ids = np.array([self._tokenizer.encode(readable(text[: self._max_characters])).ids], np.int64)
-        offered = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-        given = {name: value for name, value in offered.items() if name in self._inputs}
-        result = self._session.run([self._output], given)[0][0]
+        result = self._run(self._output, self._tokens(text).ids)
         vector = result if self._pooled else result.mean(axis=0)
         length = float(np.linalg.norm(vector))
         if not (np.isfinite(length) and length > 0):
             raise EmbedderRefused("The model gave a vector without a direction for a text.")
         return np.asarray(vector / length, np.float32)
+
+    def states(self, text: str) -> tuple[list[str], NDArray[np.float32]]:
+        """The tokens of a text and their last states as unit vectors, what marks its start and end left out."""
+        if self._states is None:
+            raise EmbedderRefused("The model gives no token states.")
+        encoding = self._tokens(text)
+        told = [place for place, special in enumerate(encoding.special_tokens_mask) if not special]
+        states = self._run(self._states, encoding.ids)[told]
+        return [encoding.tokens[place] for place in told], unit_rows(states)
+
+    def projection(self) -> NDArray[np.float32]:
+        """The directions in which the model's token states vary most, shape (dimensions, at most `TOKEN_DIMENSIONS`).
+
+        Found over rows of words of the model's own vocabulary, so that any model has one and no text is needed.
+        """
+        with self._projecting:
+            if self._projection is None:
+                vocabulary = cast("dict[str, int]", self._tokenizer.get_vocab())
+                words = [word for word in vocabulary if word.isascii() and word.isalpha() and len(word) > 2]
+                words = sorted(words, key=vocabulary.__getitem__)[:SAMPLED_WORDS]
+                rows = (" ".join(words[start::SAMPLED_TEXTS][:SAMPLE_WORDS]) for start in range(SAMPLED_TEXTS))
+                states = np.concatenate([self.states(row)[1] for row in rows if row])
+                _, directions = np.linalg.eigh(states.T @ states)
+                self._projection = np.ascontiguousarray(directions[:, ::-1][:, :TOKEN_DIMENSIONS], np.float32)
+            return self._projection
+
+    def _tokens(self, text: str) -> Any:
+        return self._tokenizer.encode(readable(text[: self._max_characters]))
+
+    def _run(self, output: str, tokens: list[int]) -> NDArray[np.float32]:
+        ids = np.array([tokens], np.int64)
+        offered = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        given = {name: value for name, value in offered.items() if name in self._inputs}
+        return self._session.run([output], given)[0][0]
+
+
+def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows scaled to length 1; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
 def readable(text: str) -> str:

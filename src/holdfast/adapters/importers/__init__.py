@@ -27,7 +27,7 @@ IMPORTERS: tuple[Importer, ...] = (
     ChatGPT(), Claude(), ClaudeCode(), Codex(), Letta(), Mem0(), McpMemory(), JsonlChats(), Markdown(),
 )  # fmt: skip
 """Every importer, in the order in which they are asked."""
-OWN = ("conversation", "records")
+OWN = ("conversation", "records", "journal")
 """Holdfast's own formats, which are not read here; named so that a list of formats is whole."""
 
 __all__ = ["IMPORTERS", "find_importer"]
@@ -44,15 +44,19 @@ def find_importer(path: Path, format: str = "auto") -> Importer:  # noqa: A002 t
         UnknownFormat: there is no format of that name, or the file is in none of them; says what it is.
     """
     known = ", ".join((*OWN, *(importer.name for importer in IMPORTERS)))
-    if format != "auto":
-        for importer in IMPORTERS:
-            if importer.name == format:
-                return importer
+    named = next((importer for importer in IMPORTERS if importer.name == format), None)
+    if named is None and format != "auto":
         near = difflib.get_close_matches(str(format)[:100], [*OWN, *(importer.name for importer in IMPORTERS)], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ";"
         raise UnknownFormat(f"There is no format {format!r:.60}{hint} expected auto or one of: {known}.")
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise InvalidField(f"{str(path)!r:.200} cannot be read ({error.strerror}). Nothing was written.") from None
+    if not is_there:
         raise InvalidField(f"There is no file {path}. Nothing was written.")
+    if named is not None:
+        return named
     head = head_of(path)
     for importer in IMPORTERS:
         if importer.recognises(path, head):

@@ -6,11 +6,10 @@ another answer starts a new branch; ``current_node`` is the last message of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import tzinfo
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
+from holdfast.adapters.importers.exports import Chat, ChatExport, Spot
 from holdfast.adapters.importers.fields import (
     ROLES,
     digest,
@@ -22,13 +21,10 @@ from holdfast.adapters.importers.fields import (
     mapping,
     text_in,
 )
-from holdfast.adapters.importers.files import files_below, head_of
-from holdfast.adapters.importers.gathering import Gathering, read_documents
+from holdfast.adapters.importers.gathering import Gathering
 from holdfast.adapters.importers.links import branch_to
-from holdfast.adapters.importers.shapes import shapes
-from holdfast.adapters.importers.talk import CALL, dated, time_of, tool_text, turns
+from holdfast.adapters.importers.talk import CALL, time_of, tool_text, turns
 from holdfast.errors import InvalidField
-from holdfast.model.imports import Batch
 from holdfast.model.reports import Turn
 
 _NEVER = {
@@ -42,57 +38,87 @@ _NEVER = {
 _ANSWERS = ("execution_output", "tether_quote", "tether_browsing_display", "sonic_webpage", "computer_output")
 
 
-class ChatGPT:
+class ChatGPT(ChatExport):
     """Reads the conversations of a ChatGPT export."""
 
     name = "chatgpt"
-    description = "ChatGPT export: conversations.json"
+    description = "ChatGPT export: the zip, or conversations.json"
+    field = "mapping"
+    title = "title"
+    began = "create_time"
 
-    def recognises(self, path: Path, head: bytes) -> bool:
-        if path.is_dir():
-            return any(self.recognises(file, head_of(file)) for file in conversation_files(path)[:1])
-        return any("mapping" in shape for shape in shapes(head))
+    def chat_in(self, value: Mapping[str, Any]) -> Chat:
+        nodes = value.get("mapping")
+        if not is_mapping(nodes):
+            raise InvalidField("it has no 'mapping' of messages")
+        tree = {name: mapping(node) for name, node in nodes.items()}
+        remarks = list[str]()
+        leaf = _leaf(value, tree, remarks)
+        branch = branch_to({name: _parent(node) for name, node in tree.items()}, leaf)
+        if branch.missing is not None:
+            remarks.append(f"its beginning is not in the export (message {branch.missing:.60}); the rest was taken")
+        for name in branch.nodes:
+            _check_node(nodes[name], name)
+        given = identity(value.get("conversation_id")) or identity(value.get("id"))
+        return Chat(
+            id=given or digest(str(value.get("create_time")), branch.nodes[0]),
+            messages=[(name, said) for name in branch.nodes if (said := tree[name].get("message")) is not None],
+            edited_away=len(tree) - len(branch.nodes),
+            remarks=remarks,
+        )
 
-    def read(self, path: Path, *, zone: tzinfo) -> Iterator[Batch]:
-        seen = set[str]()
+    def turns_of(self, message: Mapping[str, Any], spot: Spot) -> list[Turn]:
+        gathering = spot.gathering
+        author, content = mapping(message.get("author")), mapping(message.get("content"))
+        role = ROLES.get(str(author.get("role")).lower())
+        kind = str(content.get("content_type") or "text")
+        if _hidden(message, role, kind, gathering):
+            return []
+        if role is None:
+            gathering.leave_out(f"messages by {label(author.get('role'), 40)}, which is no known role")
+            return []
+        text, named = _text(content, kind, gathering)
+        files = [file for part in listing(mapping(message.get("metadata")).get("attachments"))
+                 if (file := label(mapping(part).get("name")))]  # fmt: skip
+        when, problem = time_of(message.get("create_time"), spot.zone)
+        if problem:
+            gathering.skip(spot.place, f"{problem}; it got the time of the message before")
+        recipient, tags, attributes, speaker = label(message.get("recipient")) or "all", (), {}, role
+        named_author = None
+        if role == "assistant" and (recipient != "all" or kind == "code"):
+            tool = recipient if recipient != "all" else "code"
+            text, attributes = tool_text(text)
+            text, tags = f"{tool}: {text}" if text else "", (CALL,)
+        elif role == "tool" or kind in _ANSWERS:
+            speaker, named_author = "tool", label(author.get("name"))
+            text, attributes = tool_text(text)
+        if attributes:
+            gathering.leave_out("the ends of long tool calls and results")
+        return turns(
+            session=spot.session,
+            source=spot.session,
+            key=key_of("chatgpt", spot.chat, spot.message),
+            speaker=speaker,
+            author=named_author,
+            text=text,
+            when_ms=when,
+            named=files or named,
+            tags=tags,
+            attributes=attributes or None,
+        )
 
-        def take(value: Mapping[str, Any], place: str, gathering: Gathering) -> None:
-            _take(value, place, gathering, zone, seen)
 
-        return read_documents(conversation_files(path), "conversation", take)
+def _check_node(node: object, name: str) -> None:
+    """Refuse what would end a branch before its beginning without a word.
 
-
-def _take(value: Mapping[str, Any], place: str, gathering: Gathering, zone: tzinfo, seen: set[str]) -> None:
-    nodes = value.get("mapping")
-    if not is_mapping(nodes):
-        raise InvalidField("it has no 'mapping' of messages")
-    tree = {name: mapping(node) for name, node in nodes.items()}
-    title = label(value.get("title"), 80)
-    where = f"{place} ({title})" if title else place
-    parents = {name: _parent(node) for name, node in tree.items()}
-    branch = branch_to(parents, _leaf(value, tree, where, gathering))
-    chat = identity(value.get("conversation_id")) or identity(value.get("id"))
-    chat = chat or digest(str(value.get("create_time")), branch.nodes[0])
-    if chat in seen:
-        gathering.skip(where, f"a conversation with the id {chat} stands before it in the export")
-        return
-    if branch.missing is not None:
-        gathering.skip(where, f"its beginning is not in the export (message {branch.missing:.60}); the rest was taken")
-    if len(tree) > len(branch.nodes):
-        gathering.leave_out("messages on branches that were edited away", len(tree) - len(branch.nodes))
-    made = list[Turn]()
-    for name in branch.nodes:
-        made += _turns(tree[name], name, chat, where, gathering, zone)
-    start, _ = time_of(value.get("create_time"), zone)
-    seen.add(chat)
-    gathering.take(f"chatgpt/{chat}", dated(made, start if not made or made[0].when_ms is None else None))
-
-
-def conversation_files(path: Path) -> list[Path]:
-    """The file itself, or the conversation files in a folder."""
-    if not path.is_dir():
-        return [path]
-    return list(files_below(path, lambda name: name.startswith("conversations") and name.endswith(".json")))
+    Raises:
+        InvalidField.
+    """
+    if not is_mapping(node):
+        raise InvalidField(f"message {name:.40} is {type(node).__name__}, not a JSON object")
+    parent = node.get("parent")
+    if parent is not None and not isinstance(parent, str):
+        raise InvalidField(f"message {name:.40} names {parent!r:.40} as the one before it; expected an id")
 
 
 def _parent(node: Mapping[str, Any]) -> str | None:
@@ -100,8 +126,12 @@ def _parent(node: Mapping[str, Any]) -> str | None:
     return parent if isinstance(parent, str) else None
 
 
-def _leaf(value: Mapping[str, Any], tree: Mapping[str, Mapping[str, Any]], where: str, gathering: Gathering) -> str:
-    """The last message of the branch on the screen, or of the latest one where the export does not say."""
+def _leaf(value: Mapping[str, Any], tree: Mapping[str, Mapping[str, Any]], remarks: list[str]) -> str:
+    """The last message of the branch on the screen, or of the latest one where the export does not say.
+
+    Raises:
+        InvalidField: there is none.
+    """
     current = value.get("current_node")
     if isinstance(current, str) and current in tree:
         return current
@@ -112,56 +142,13 @@ def _leaf(value: Mapping[str, Any], tree: Mapping[str, Mapping[str, Any]], where
     if not leaves:
         raise InvalidField("the links between its messages go round in a circle")
     if len(leaves) > 1 or current is not None:
-        gathering.skip(where, "it does not name its current message; its latest branch was taken")
+        remarks.append("it does not name its current message; its latest branch was taken")
     return max(enumerate(leaves), key=lambda pair: (_created(tree[pair[1]]), pair[0]))[1]
 
 
 def _created(node: Mapping[str, Any]) -> float:
     created = mapping(node.get("message")).get("create_time")
     return float(created) if isinstance(created, int | float) and abs(created) < 1e15 else 0.0
-
-
-def _turns(node: Mapping[str, Any], name: str, chat: str, where: str, gathering: Gathering, zone: tzinfo) -> list[Turn]:
-    message = mapping(node.get("message"))
-    if not message:
-        return []
-    author, content = mapping(message.get("author")), mapping(message.get("content"))
-    role = ROLES.get(str(author.get("role")).lower())
-    kind = str(content.get("content_type") or "text")
-    if _hidden(message, role, kind, gathering):
-        return []
-    if role is None:
-        gathering.leave_out(f"messages by {label(author.get('role'), 40)}, which is no known role")
-        return []
-    text, named = _text(content, kind, gathering)
-    files = [file for part in listing(mapping(message.get("metadata")).get("attachments"))
-             if (file := label(mapping(part).get("name")))]  # fmt: skip
-    when, problem = time_of(message.get("create_time"), zone)
-    if problem:
-        gathering.skip(f"{where}, message {name:.40}", f"{problem}; it got the time of the message before")
-    recipient, tags, attributes, speaker = label(message.get("recipient")) or "all", (), {}, role
-    named_author = None
-    if role == "assistant" and (recipient != "all" or kind == "code"):
-        tool = recipient if recipient != "all" else "code"
-        text, attributes = tool_text(text)
-        text, tags = f"{tool}: {text}" if text else "", (CALL,)
-    elif role == "tool" or kind in _ANSWERS:
-        speaker, named_author = "tool", label(author.get("name"))
-        text, attributes = tool_text(text)
-    if attributes:
-        gathering.leave_out("the ends of long tool calls and results")
-    return turns(
-        session=f"chatgpt/{chat}",
-        source=f"chatgpt/{chat}",
-        key=key_of("chatgpt", chat, name),
-        speaker=speaker,
-        author=named_author,
-        text=text,
-        when_ms=when,
-        named=files or named,
-        tags=tags,
-        attributes=attributes or None,
-    )
 
 
 def _hidden(message: Mapping[str, Any], role: str | None, kind: str, gathering: Gathering) -> bool:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from holdfast.adapters.importers.fields import identity, key_of, label, mapping
-from holdfast.adapters.importers.files import files_below, head_inside
-from holdfast.adapters.importers.gathering import Gathering, line_values
+from holdfast.adapters.importers.files import files_at, files_below, head_inside
+from holdfast.adapters.importers.gathering import Gathering, read_logs, why_of
 from holdfast.adapters.importers.links import circle_in
 from holdfast.adapters.importers.recent import Recent
 from holdfast.adapters.importers.shapes import Shape, shapes
@@ -43,23 +44,14 @@ class ClaudeCode:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         if path.is_dir():
-            return any(self.recognises(file, head_inside(file)) for file in _first(_transcripts(path), 3))
+            first = islice(files_below(path, _is_transcript), 3)
+            return any(self.recognises(file, head_inside(file)) for file in first)
         return any(_is_record(shape) for shape in shapes(head))
 
     def read(self, path: Path, *, zone: tzinfo) -> Iterator[Batch]:
-        files = list(_transcripts(path))
-        gathering = Gathering(files)
+        files = files_at(path, _is_transcript, "transcripts (*.jsonl)")
         seen = Recent()
-        for file in files:
-            transcript = _Transcript(file, gathering, zone, seen)
-            with gathering.reading(file) as chunks:
-                for number, value in line_values(file, chunks, gathering):
-                    transcript.take(number, value)
-                    if gathering.full:
-                        yield gathering.batch()
-            transcript.end()
-            gathering.end_file(file)
-        yield gathering.end()
+        return read_logs(files, lambda file, gathering: _Transcript(file, gathering, zone, seen))
 
 
 class _Transcript:
@@ -84,7 +76,7 @@ class _Transcript:
         try:
             made = self._turns(record, number, place)
         except (HoldfastError, RecursionError) as error:
-            self._gathering.skip(place, f"{error}; the line was not taken")
+            self._gathering.skip(place, f"{why_of(error)}; the line was not taken")
             return
         if made:
             made = dated(made, self._last_ms)
@@ -186,15 +178,8 @@ class _Transcript:
         return False
 
 
-def _transcripts(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
-        return iter((path,))
-    return files_below(path, lambda name: name.endswith(".jsonl"))
-
-
-def _first(files: Iterator[Path], most: int) -> Iterator[Path]:
-    for _, file in zip(range(most), files, strict=False):
-        yield file
+def _is_transcript(name: str) -> bool:
+    return name.endswith(".jsonl")
 
 
 def _is_record(shape: Shape) -> bool:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from holdfast.adapters.importers.fields import ROLES, identity, key_of, label, listing, mapping, text_in, word
-from holdfast.adapters.importers.files import files_below, head_inside
-from holdfast.adapters.importers.gathering import Gathering, line_values
+from holdfast.adapters.importers.files import files_at, files_below, head_inside
+from holdfast.adapters.importers.gathering import Gathering, read_logs, why_of
 from holdfast.adapters.importers.recent import Recent
 from holdfast.adapters.importers.shapes import Shape, shapes
 from holdfast.adapters.importers.talk import CALL, compact, dated, flat, said_in, time_of, tool_text, turns
@@ -46,23 +47,14 @@ class Codex:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         if path.is_dir():
-            return any(self.recognises(file, head_inside(file)) for file in list(_rollouts(path))[:3])
+            first = islice(files_below(path, _is_rollout), 3)
+            return any(self.recognises(file, head_inside(file)) for file in first)
         found = shapes(head)
         return any(_is_line(shape) for shape in found) or _is_old(found)
 
     def read(self, path: Path, *, zone: tzinfo) -> Iterator[Batch]:
-        files = list(_rollouts(path))
-        gathering = Gathering(files)
-        for file in files:
-            rollout = _Rollout(file, gathering, zone)
-            with gathering.reading(file) as chunks:
-                for number, value in line_values(file, chunks, gathering):
-                    rollout.take(number, value)
-                    if gathering.full:
-                        yield gathering.batch()
-            rollout.end()
-            gathering.end_file(file)
-        yield gathering.end()
+        files = files_at(path, _is_rollout, "rollouts (rollout-*.jsonl)")
+        return read_logs(files, lambda file, gathering: _Rollout(file, gathering, zone))
 
 
 class _Rollout:
@@ -101,7 +93,7 @@ class _Rollout:
                 self._gathering.leave_out(f"lines of type {shown}" if shown else "lines that are no record of Codex")
                 return
         except (HoldfastError, RecursionError) as error:
-            self._gathering.skip(place, f"{error}; the line was not taken")
+            self._gathering.skip(place, f"{why_of(error)}; the line was not taken")
             return
         self._give(made)
 
@@ -203,10 +195,8 @@ def _answer(output: object) -> str:
     return flat(output)
 
 
-def _rollouts(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
-        return iter((path,))
-    return files_below(path, lambda name: name.startswith("rollout-") and name.endswith(".jsonl"))
+def _is_rollout(name: str) -> bool:
+    return name.startswith("rollout-") and name.endswith(".jsonl")
 
 
 def _is_line(shape: Shape) -> bool:

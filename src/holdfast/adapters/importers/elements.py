@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from holdfast.adapters.importers.lines import MOST_BYTES
+from holdfast.adapters.importers.lines import MOST_BYTES, Held
 
 # A string without escapes in one step; a lone quote begins one that has them or goes on in the next piece.
 _TOKEN = re.compile(rb'"(?:[^"\\]*+")?+|[\[\]{}]')
@@ -32,32 +32,28 @@ class Element(NamedTuple):
 
 
 class Elements:
-    """Reads the objects of a JSON file from pieces of any size, holding one of at most ``most_bytes``.
-
-    Attributes:
-        peak_bytes: The most bytes that were held at once, the piece being read included.
-    """
+    """Reads the objects of a JSON file from pieces of any size, holding one of at most ``most_bytes``."""
 
     def __init__(self, chunks: Iterable[bytes], most_bytes: int = MOST_BYTES) -> None:
         self._chunks = chunks
-        self._most_bytes = most_bytes
-        self._parts = list[bytes]()
-        self._held = 0
-        self._over = False
+        self._held = Held(most_bytes)
         self._number = 0
         self._depth = 0
         self._base = 0  # 1 inside the outermost list
         self._stray = False
         self._in_string = False
         self._odd = False  # an odd number of backslashes stands at the end of the piece
-        self.peak_bytes = 0
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most bytes that were held at once, the piece being read included."""
+        return self._held.peak_bytes
 
     def __iter__(self) -> Iterator[Element]:
         for chunk in self._chunks:
-            self.peak_bytes = max(self.peak_bytes, self._held + len(chunk))
+            self._held.beside(chunk)
             yield from self._scan(chunk)
         if self._depth > self._base:
-            self._clear()
             yield self._next(None, "the file ends in the middle of it")
             return
         if self._stray:
@@ -93,7 +89,7 @@ class Elements:
                 else:
                     self._depth -= 1
                     if self._depth == self._base:
-                        self._hold(chunk[mark : match.end()])
+                        self._held.add(chunk[mark : match.end()])
                         mark = match.end()
                         yield self._released()
                     elif self._depth < self._base:
@@ -102,7 +98,7 @@ class Elements:
             else:
                 break
         if self._depth > self._base:
-            self._hold(chunk[mark:])
+            self._held.add(chunk[mark:])
         else:
             self._gap(chunk[mark:])
 
@@ -110,25 +106,9 @@ class Elements:
         if not self._stray and between.strip(_BETWEEN):
             self._stray = True
 
-    def _hold(self, part: bytes) -> None:
-        self._held += len(part)
-        if self._over or self._held > self._most_bytes:
-            self._over, self._held = True, 0
-            self._parts.clear()
-        elif part:
-            self._parts.append(part)
-
     def _released(self) -> Element:
-        if self._over:
-            self._clear()
-            return self._next(None, f"it has more than {self._most_bytes >> 20} MB")
-        data = b"".join(self._parts)
-        self._clear()
-        return self._next(data, "")
-
-    def _clear(self) -> None:
-        self._parts.clear()
-        self._held, self._over = 0, False
+        data = self._held.take()
+        return self._next(data, "" if data is not None else f"it has more than {self._held.most_bytes >> 20} MB")
 
     def _next(self, data: bytes | None, problem: str) -> Element:
         self._number += 1

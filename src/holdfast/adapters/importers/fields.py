@@ -42,7 +42,8 @@ def parsed(data: bytes) -> Any:
         InvalidField: it is not UTF-8, not JSON, or nested too deeply; says which.
     """
     try:
-        return json.loads(data.decode(), parse_constant=_refuse_constant)
+        # NaN and Infinity are no JSON, but some programs write them: a word in their place harms one field only.
+        return json.loads(data.decode(), parse_constant=str)
     except UnicodeDecodeError as error:
         raise InvalidField(
             f"it is not UTF-8 text (byte {error.start} of it); save the file as UTF-8 and import again"
@@ -194,7 +195,3 @@ def moment(value: object, zone: tzinfo) -> int | None:
                 return ms
             break
     raise InvalidTime(f"{value!r:.60} is not a time since 1970 in seconds or parts of them")
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")

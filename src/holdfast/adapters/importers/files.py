@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
+import stat
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
+from holdfast.adapters.importers.archives import DAMAGED, MAGIC, Member, chat_members, is_zip, open_member
 from holdfast.errors import InvalidField, UnknownFormat
 
+Source = Path | Member
+"""A file, by itself or in an archive."""
 CHUNK_BYTES = 1 << 18
 HEAD_BYTES = 1 << 17
 DEEPEST = 32
@@ -25,7 +30,7 @@ _BOMS = (
 )
 _UNZIP = "unzip it and import the file inside (chat exports hold a conversations.json)"
 _KINDS = (
-    (b"PK\x03\x04", "a zip archive", _UNZIP),
+    (MAGIC, "a zip archive", _UNZIP),
     (b"PK\x05\x06", "an empty zip archive", "export again"),
     (b"\x1f\x8b", "a gzip file", "unpack it (gunzip, or tar -xzf) and import what is inside"),
     (b"\x28\xb5\x2f\xfd", "a zstd file", "unpack it (zstd -d) and import what is inside"),
@@ -37,6 +42,13 @@ _KINDS = (
     (b"SQLite format 3\x00", "an SQLite database", "a space of Holdfast is opened, not imported"),
 )
 _PAGES = (b"<!doctype html", b"<html")
+_NO_FILES = (
+    (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
+)  # fmt: skip
+
+
+class ReadingStopped(Exception):
+    """A file could not be read to its end, for the reason given."""
 
 
 class Utf8Chunks:
@@ -47,11 +59,16 @@ class Utf8Chunks:
 
     Attributes:
         done_bytes: How much of the file was read, in its own bytes.
+
+    Raises:
+        ReadingStopped: while it is read: it cannot be read on, or it was written anew meanwhile. One that only
+            grew is read to its new end.
     """
 
-    def __init__(self, file: BinaryIO, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(self, file: IO[bytes], chunk_bytes: int = CHUNK_BYTES) -> None:
         self._file = file
         self._chunk_bytes = chunk_bytes
+        self._before = _size_and_time(file)
         self.done_bytes = 0
 
     def __iter__(self) -> Iterator[bytes]:
@@ -71,9 +88,25 @@ class Utf8Chunks:
         yield decoder.decode(b"", final=True).encode("utf-8", "replace")
 
     def _next(self) -> bytes:
-        chunk = self._file.read(self._chunk_bytes)
+        try:
+            chunk = self._file.read(self._chunk_bytes)
+        except DAMAGED as error:
+            raise ReadingStopped(f"it cannot be read to its end ({_reason(error)})") from None
+        if not chunk:
+            after = _size_and_time(self._file)
+            if after != self._before and after[0] <= self._before[0]:
+                raise ReadingStopped("it was changed while it was read; import it again")
         self.done_bytes += len(chunk)
         return chunk
+
+
+def _size_and_time(file: IO[bytes]) -> tuple[int, int]:
+    """The size of an open file and when it was last written; the same for whatever is no file of its own."""
+    try:
+        found = os.fstat(file.fileno())
+    except (OSError, io.UnsupportedOperation):
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def encoding_of(head: bytes) -> tuple[str, int]:
@@ -90,27 +123,39 @@ def encoding_of(head: bytes) -> tuple[str, int]:
 
 
 @contextmanager
-def opened(path: Path) -> Generator[BinaryIO]:
+def opened(source: Source) -> Generator[IO[bytes]]:
     """An open file.
 
     Raises:
-        InvalidField: it is not there or cannot be read.
+        InvalidField: it is not there, is no file, or cannot be opened.
     """
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        raise InvalidField(f"There is no file {path}. Nothing was written.") from None
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    with file:
+    with ExitStack() as stack:
         try:
-            yield file
-        except OSError as error:
-            raise _unreadable(path, error) from None
+            file = stack.enter_context(_open(source))
+        except FileNotFoundError:
+            raise InvalidField(f"There is no file {source}. Nothing was written.") from None
+        except DAMAGED as error:
+            raise _unreadable(source, error) from None
+        yield file
+
+
+def _open(source: Source) -> AbstractContextManager[IO[bytes]]:
+    if isinstance(source, Member):
+        return open_member(source)
+    mode = source.stat().st_mode
+    for is_kind, kind in _NO_FILES:
+        # Opening a pipe would wait for whoever writes to it.
+        if is_kind(mode):
+            raise ValueError(f"it is {kind}; save what it gives to a file and import that")
+    if stat.S_ISDIR(mode):
+        raise ValueError("it is a folder; give the file inside")
+    return source.open("rb")
 
 
 def head_of(path: Path) -> bytes:
     """The first bytes of a file as UTF-8 without a byte order mark; empty for a folder.
+
+    Of a zip archive with conversations, those of the first file of them.
 
     Raises:
         InvalidField: it is not there or cannot be read.
@@ -118,13 +163,26 @@ def head_of(path: Path) -> bytes:
     """
     if path.is_dir():
         return b""
-    with opened(path) as file:
-        raw = file.read(HEAD_BYTES)
-    refuse_binary(path, raw)
+    source = chat_members(path)[0] if is_zip(path) else path
+    with opened(source) as file:
+        raw = start_of(source, file, HEAD_BYTES)
+    refuse_binary(source, raw)
     encoding, mark = encoding_of(raw)
     if encoding == "utf-8":
         return raw[mark:]
     return raw[mark:].decode(encoding, "ignore").encode("utf-8", "ignore")
+
+
+def start_of(source: Source, file: IO[bytes], size: int) -> bytes:
+    """The first bytes of an open file.
+
+    Raises:
+        InvalidField: it cannot be read.
+    """
+    try:
+        return file.read(size)
+    except DAMAGED as error:
+        raise _unreadable(source, error) from None
 
 
 def head_inside(path: Path) -> bytes:
@@ -135,7 +193,7 @@ def head_inside(path: Path) -> bytes:
         return b""
 
 
-def refuse_binary(path: Path, raw: bytes) -> None:
+def refuse_binary(path: Source, raw: bytes) -> None:
     """Say plainly what a file is that is certainly not text to import.
 
     Raises:
@@ -153,12 +211,30 @@ def refuse_binary(path: Path, raw: bytes) -> None:
         )
 
 
-def size_of(path: Path) -> int:
-    """Bytes in a file; 0 where it is gone."""
+def size_of(source: Source) -> int:
+    """Bytes in a file, unpacked; 0 where it is gone."""
     try:
-        return path.stat().st_size
+        return source.size_bytes if isinstance(source, Member) else source.stat().st_size
     except OSError:
         return 0
+
+
+def files_at(path: Path, wanted: Callable[[str], bool], what: str) -> list[Path]:
+    """The file itself, or the files in a folder whose name is wanted.
+
+    Args:
+        what: What they are, for the error.
+
+    Raises:
+        UnknownFormat: the folder has none.
+        InvalidField: the folder cannot be read.
+    """
+    if not path.is_dir():
+        return [path]
+    found = list(files_below(path, wanted))
+    if not found:
+        raise UnknownFormat(f"{path.name or path} is a folder without {what}. Nothing was written.")
+    return found
 
 
 def files_below(
@@ -198,6 +274,11 @@ def files_below(
         pending += reversed(folders)
 
 
-def _unreadable(path: Path, error: Exception) -> InvalidField:
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return InvalidField(f"{path} cannot be read ({why}). Nothing was written.")
+def _unreadable(source: Source, error: Exception) -> InvalidField:
+    return InvalidField(f"{source} cannot be read ({_reason(error)}). Nothing was written.")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or "it is broken off"

@@ -6,14 +6,22 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from holdfast.adapters.importers.elements import Elements
 from holdfast.adapters.importers.fields import parsed
-from holdfast.adapters.importers.files import Utf8Chunks, opened, refuse_binary, size_of
+from holdfast.adapters.importers.files import (
+    ReadingStopped,
+    Source,
+    Utf8Chunks,
+    opened,
+    refuse_binary,
+    size_of,
+    start_of,
+)
 from holdfast.adapters.importers.lines import Lines
 from holdfast.errors import HoldfastError, InvalidField, UnknownFormat
-from holdfast.model.imports import Batch, Inventory, Item
+from holdfast.model.imports import Batch, Flaw, Inventory, Item
 from holdfast.model.reports import Skipped
 
 ITEMS_PER_BATCH = 500
@@ -26,7 +34,7 @@ MOST_SKIPPED = 1_000
 class Gathering:
     """Collects items and what was left out of the files of one import."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Source]) -> None:
         self.total_bytes = sum(size_of(path) for path in files)
         self._alone = len(files) == 1
         self._finished_bytes = 0
@@ -39,6 +47,7 @@ class Gathering:
         self._left_out = Counter[str]()
         self._documents = set[str]()
         self._logs = set[str]()
+        self._flaws = list[Flaw]()
         self._present = dict[str, frozenset[str]]()
 
     @property
@@ -71,13 +80,23 @@ class Gathering:
         else:
             self._unnamed += 1
 
+    def flaw(self, source: str, place: str, why: str) -> None:
+        """Say that one entry of a document cannot be taken: the rest of it is, or is not, as the caller wishes.
+
+        Args:
+            source: That of the turns of the document.
+        """
+        self._flaws.append(Flaw(source, place, why))
+
     def leave_out(self, what: str, count: int = 1) -> None:
         """Count something that is left out on purpose; said once for a file, with the count."""
         self._left_out[what] += count
 
     @contextmanager
-    def reading(self, path: Path, *, may_be_blank: bool = False) -> Generator[Iterable[bytes]]:
+    def reading(self, path: Source, *, may_be_blank: bool = False) -> Generator[Iterable[bytes]]:
         """The bytes of one of the files, counted as they are read; none where it cannot be read, which is reported.
+
+        Where it cannot be read on, or was changed meanwhile, that is reported and the block is left.
 
         Raises:
             InvalidField, UnknownFormat: it cannot be read, and it is the only one.
@@ -85,19 +104,21 @@ class Gathering:
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(opened(path))
-                first = file.read(_FIRST_BYTES)
+                first = start_of(path, file, _FIRST_BYTES)
                 if first.strip() or not may_be_blank:
                     refuse_binary(path, first)
                 file.seek(0)
             except (InvalidField, UnknownFormat) as error:
                 if self._alone:
                     raise
-                self.skip(path.name, str(error))
+                self.skip(path.name, str(error).removesuffix(" Nothing was written."))
                 yield ()
                 return
             self._reading = Utf8Chunks(file)
             try:
                 yield self._reading
+            except ReadingStopped as error:
+                self.skip(path.name, str(error))
             finally:
                 self._finished_bytes += self._reading.done_bytes
                 self._reading = None
@@ -112,6 +133,7 @@ class Gathering:
             total_bytes=self.total_bytes,
             document=next(iter(self._documents)) if len(self._documents) == 1 else None,
             logs=frozenset(self._logs),
+            flaws=tuple(self._flaws),
             present=dict(self._present),
             inventory=inventory,
         )
@@ -119,11 +141,12 @@ class Gathering:
         self._skipped.clear()
         self._documents.clear()
         self._logs.clear()
+        self._flaws.clear()
         self._present.clear()
         self._chars = 0
         return made
 
-    def end_file(self, path: Path) -> None:
+    def end_file(self, path: Source) -> None:
         """Say what was left out of a file on purpose."""
         for what, count in sorted(self._left_out.items()):
             self._skipped.append(Skipped(path.name, f"{count:,} left out: {what}", intended=True))
@@ -137,7 +160,12 @@ class Gathering:
         return self.batch(inventory)
 
 
-def line_values(path: Path, chunks: Iterable[bytes], gathering: Gathering) -> Iterator[tuple[int, Any]]:
+def why_of(error: HoldfastError | RecursionError) -> str:
+    """Why something cannot be taken, for a report."""
+    return "it is nested too deeply to be read" if isinstance(error, RecursionError) else str(error)
+
+
+def line_values(path: Source, chunks: Iterable[bytes], gathering: Gathering) -> Iterator[tuple[int, Any]]:
     """The JSON value of each line with its number; lines that cannot be read are reported."""
     for line in Lines(chunks):
         place = f"{path.name}, line {line.number:,}"
@@ -154,7 +182,7 @@ def line_values(path: Path, chunks: Iterable[bytes], gathering: Gathering) -> It
 
 
 def element_values(
-    path: Path, chunks: Iterable[bytes], gathering: Gathering, what: str
+    path: Source, chunks: Iterable[bytes], gathering: Gathering, what: str
 ) -> Iterator[tuple[str, int, Any]]:
     """The JSON objects of a file, each with its place and number; those that cannot be read are reported.
 
@@ -181,7 +209,9 @@ def element_values(
         gathering.skip(path.name, f"there is no {what} in it")
 
 
-def json_values(path: Path, chunks: Iterable[bytes], gathering: Gathering, what: str) -> Iterator[tuple[str, int, Any]]:
+def json_values(
+    path: Source, chunks: Iterable[bytes], gathering: Gathering, what: str
+) -> Iterator[tuple[str, int, Any]]:
     """The JSON objects of a file, one a line or in one list, each with its place and number."""
     pieces = iter(chunks)
     first = next(pieces, b"")
@@ -219,9 +249,9 @@ def _in_lines(first: bytes) -> bool:
 
 
 def read_documents(
-    files: Sequence[Path], what: str, take: Callable[[Mapping[str, Any], str, Gathering], None]
+    files: Sequence[Source], what: str, take: Callable[[Mapping[str, Any], str, Gathering], None]
 ) -> Iterator[Batch]:
-    """Read files of JSON objects, each a document that is taken whole or not at all.
+    """Read files of JSON objects, each a document.
 
     Args:
         what: What an object is, for the report.
@@ -234,8 +264,39 @@ def read_documents(
                 try:
                     take(value, place, gathering)
                 except (HoldfastError, RecursionError) as error:
-                    gathering.skip(place, f"{error}; none of it was taken")
+                    gathering.skip(place, f"{why_of(error)}; none of it was taken")
                 if gathering.full:
                     yield gathering.batch()
+        gathering.end_file(file)
+    yield gathering.end()
+
+
+class Log(Protocol):
+    """One transcript being read: each line is taken by itself."""
+
+    def take(self, number: int, value: object) -> None:
+        """Add what a line says, or report why it cannot be taken."""
+        ...
+
+    def end(self) -> None:
+        """Add or report what only the whole of it shows."""
+        ...
+
+
+def read_logs(files: Sequence[Path], begin: Callable[[Path, Gathering], Log]) -> Iterator[Batch]:
+    """Read transcripts of JSON lines, which only grow.
+
+    Args:
+        begin: Gives the reader of one file.
+    """
+    gathering = Gathering(files)
+    for file in files:
+        log = begin(file, gathering)
+        with gathering.reading(file) as chunks:
+            for number, value in line_values(file, chunks, gathering):
+                log.take(number, value)
+                if gathering.full:
+                    yield gathering.batch()
+        log.end()
         gathering.end_file(file)
     yield gathering.end()

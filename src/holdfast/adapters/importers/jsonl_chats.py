@@ -22,7 +22,7 @@ from holdfast.adapters.importers.fields import (
     listing,
     mapping,
 )
-from holdfast.adapters.importers.gathering import Gathering, json_values
+from holdfast.adapters.importers.gathering import Gathering, json_values, why_of
 from holdfast.adapters.importers.recent import Recent
 from holdfast.adapters.importers.shapes import Shape, shapes
 from holdfast.adapters.importers.talk import Said, compact, dated, said_in, time_of, tool_text, tool_turns, turns
@@ -61,7 +61,7 @@ class JsonlChats:
                 try:
                     chats.take(mapping(value), place, number)
                 except (HoldfastError, RecursionError) as error:
-                    gathering.skip(place, f"{error}; it was not taken")
+                    gathering.skip(place, f"{why_of(error)}; it was not taken")
                 if gathering.full:
                     yield gathering.batch()
         gathering.end_file(path)
@@ -77,13 +77,7 @@ class _Message(NamedTuple):
     when: int | None
     problem: str
     values: Mapping[str, Any]
-
-    @property
-    def digest(self) -> str:
-        calls = [part for call in self.said.calls for part in call]
-        results = [part for result in self.said.results for part in result]
-        named = [self.speaker, self.author or "", str(self.when), self.said.text]
-        return digest(*named, "calls", *calls, "results", *results, "shared", *self.said.named)
+    digest: str
 
 
 class _Chats:
@@ -125,27 +119,34 @@ class _Chats:
         self._gathering.take(session, made, is_log=True)
 
     def _take_conversation(self, value: Mapping[str, Any], rows: list[Any], place: str) -> None:
-        messages = list[_Message]()
+        messages, flaws = list[tuple[int, _Message]](), list[tuple[int, str]]()
         for number, row in enumerate(rows, 1):
             try:
-                messages.append(_message(mapping(row), self._zone))
-            except HoldfastError as error:
-                raise InvalidField(f"message {number}: {error}") from None
-        name = identity(first_of(value, *_IDS, *_SESSIONS)) or self._opening(messages)
+                messages.append((number, _message(mapping(row), self._zone)))
+            except (HoldfastError, RecursionError) as error:
+                flaws.append((number, why_of(error)))
+        name = identity(first_of(value, *_IDS, *_SESSIONS)) or self._opening(messages, flaws)
         session = f"{self._stem}/{name}"
+        for number, why in flaws:
+            self._gathering.flaw(session, f"{place}, message {number}", why)
         made = list[Turn]()
-        for number, message in enumerate(messages, 1):
+        for number, message in messages:
             made += self._turns(message, session, (self._stem, name, str(number)), f"{place}, message {number}")
         start, _ = time_of(first_of(value, *_TIMES), self._zone)
         self._gathering.take(session, dated(made, start if not made or made[0].when_ms is None else None))
 
-    def _opening(self, messages: list[_Message]) -> str:
-        """A name for a conversation without one: its messages up to the user's first, counted where they recur."""
-        opening = list[str]()
-        for message in messages:
-            opening.append(message.digest)
-            if message.speaker != "system":
-                break
+    def _opening(self, messages: list[tuple[int, _Message]], flaws: list[tuple[int, str]]) -> str:
+        """A name for a conversation without one: its messages up to the user's first, counted where they recur.
+
+        Raises:
+            InvalidField: one of them cannot be read; mended, it would give another name.
+        """
+        ended = next(
+            (number for number, message in messages if message.speaker != "system"), len(messages) + len(flaws) + 1
+        )
+        if flaws and flaws[0][0] < ended:
+            raise InvalidField(f"message {flaws[0][0]}: {flaws[0][1]}")
+        opening = [message.digest for number, message in messages if number <= ended]
         name = digest(*opening)[:12]
         count = int(self._openings.get(name) or "0") + 1
         self._openings.add(name, str(count))
@@ -193,7 +194,9 @@ def _message(value: Mapping[str, Any], zone: tzinfo) -> _Message:
     if called:
         said.calls.append(("", label(called.get("name")) or "function", compact(called.get("arguments"))))
     when, problem = time_of(first_of(value, *_TIMES), zone)
-    return _Message(speaker, author, said, when, problem, value)
+    words = [speaker, author or "", str(when), said.text, "calls", *(part for call in said.calls for part in call)]
+    words += ["results", *(part for result in said.results for part in result), "shared", *said.named]
+    return _Message(speaker, author, said, when, problem, value, digest(*words))
 
 
 def _speaker(value: Mapping[str, Any]) -> tuple[str, str | None]:

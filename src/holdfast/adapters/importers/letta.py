@@ -26,10 +26,10 @@ from holdfast.adapters.importers.fields import (
     text_in,
     word,
 )
-from holdfast.adapters.importers.gathering import Gathering, read_documents
+from holdfast.adapters.importers.gathering import Gathering, read_documents, why_of
 from holdfast.adapters.importers.shapes import shapes
-from holdfast.adapters.importers.talk import Said, dated, pieces, said_in, time_of, tool_turns, turns
-from holdfast.errors import InvalidField
+from holdfast.adapters.importers.talk import Said, compact, dated, pieces, said_in, time_of, tool_turns, turns
+from holdfast.errors import HoldfastError, InvalidField
 from holdfast.model.imports import Batch, Note
 from holdfast.model.records import Origin
 from holdfast.model.reports import Turn
@@ -112,28 +112,41 @@ def _notes(blocks: list[Mapping[str, Any]], agent: str) -> list[Note]:
 def _messages(agent: Mapping[str, Any], name: str, gathering: Gathering, zone: tzinfo) -> list[Turn]:
     made, names, again = list[Turn](), dict[str, str](), dict[str, int]()
     for number, given in enumerate(listing(agent.get("messages")), 1):
-        message, place = mapping(given), f"agent {name}, message {number:,}"
-        if not message:
-            raise InvalidField(f"message {number} of {name} is no JSON object")
-        role = word(message.get("role"))
-        if role not in ("user", "assistant", "tool"):
-            gathering.leave_out(f"messages of role {label(role, 40) or 'unknown'}")
-            continue
-        said = said_in(first_of(message, "content", "text"))
-        for what in said.left_out:
-            gathering.leave_out(what)
-        thought = _calls(message, said, names)
-        if thought:
-            gathering.leave_out("thinking of the model")
-        when, problem = time_of(message.get("created_at"), zone)
-        if problem:
-            gathering.skip(place, f"{problem}; it got the time of the message before")
-        state = digest(role, str(message.get("created_at")), said.text, *(part for call in said.calls for part in call))
-        again[state] = again.get(state, 0) + 1
-        key = ("letta", name, state, str(again[state]))
-        made += _turns(message, said, role, key, when, gathering, names)
+        place = f"agent {name}, message {number:,}"
+        try:
+            if not is_mapping(given):
+                raise InvalidField(f"it is {type(given).__name__}, not a JSON object")
+            made += _message(given, name, place, gathering, zone, names, again)
+        except (HoldfastError, RecursionError) as error:
+            gathering.flaw(f"letta/{name}", place, why_of(error))
     start, _ = time_of(agent.get("created_at"), zone)
     return dated(made, start if not made or made[0].when_ms is None else None)
+
+
+def _message(
+    message: Mapping[str, Any],
+    agent: str,
+    place: str,
+    gathering: Gathering,
+    zone: tzinfo,
+    names: dict[str, str],
+    again: dict[str, int],
+) -> list[Turn]:
+    role = word(message.get("role"))
+    if role not in ("user", "assistant", "tool"):
+        gathering.leave_out(f"messages of role {label(role, 40) or 'unknown'}")
+        return []
+    said = said_in(first_of(message, "content", "text"))
+    for what in said.left_out:
+        gathering.leave_out(what)
+    if _calls(message, said, names):
+        gathering.leave_out("thinking of the model")
+    when, problem = time_of(message.get("created_at"), zone)
+    if problem:
+        gathering.skip(place, f"{problem}; it got the time of the message before")
+    state = digest(role, str(message.get("created_at")), said.text, *(part for call in said.calls for part in call))
+    again[state] = again.get(state, 0) + 1
+    return _turns(message, said, role, ("letta", agent, state, str(again[state])), when, gathering, names)
 
 
 def _calls(message: Mapping[str, Any], said: Said, names: dict[str, str]) -> bool:
@@ -147,8 +160,7 @@ def _calls(message: Mapping[str, Any], said: Said, names: dict[str, str]) -> boo
         if tool == "send_message":
             spoken.append(text_in(_inner(arguments).get("message")))
         else:
-            given_text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-            said.calls.append((identity(call.get("id")), tool, given_text))
+            said.calls.append((identity(call.get("id")), tool, compact(arguments)))
     if not said.calls and not spoken:
         return False
     thought = bool(said.texts)

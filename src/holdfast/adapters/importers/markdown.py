@@ -111,7 +111,7 @@ def _document(root: str, inside: Path) -> str:
 
 def _data(file: Path, gathering: Gathering) -> str | None:
     """The text of a file; None where it cannot be had, which is reported."""
-    parts, size = list[bytes](), 0
+    parts, size, is_whole = list[bytes](), 0, False
     with gathering.reading(file, may_be_blank=True) as chunks:
         if isinstance(chunks, tuple):
             return None
@@ -121,6 +121,9 @@ def _data(file: Path, gathering: Gathering) -> str | None:
                 gathering.skip(file.name, f"it has more than {MOST_BYTES >> 20} MB")
                 return None
             parts.append(chunk)
+        is_whole = True
+    if not is_whole:
+        return None
     try:
         return b"".join(parts).decode()
     except UnicodeDecodeError as error:
@@ -131,6 +134,9 @@ def _data(file: Path, gathering: Gathering) -> str | None:
 def _take(data: str, document: str, file: Path, gathering: Gathering, zone: tzinfo) -> None:
     lines = mended(data).replace("\r\n", "\n").split("\n")
     top = front_matter(lines)
+    if str(top.values.get("holdfast", "")).startswith(("page/", "subject/")):
+        gathering.skip(file.name, "it is a page of a Holdfast export; import the exported folder as a whole")
+        return
     for name in top.unread:
         gathering.skip(file.name, f"the property {name:.60} is nested, which is not read")
     title = label(top.values.get("title")) or label(file.stem) or "note"

@@ -12,13 +12,29 @@ from typing import cast
 import apsw
 
 from holdfast.adapters.sqlite.database import Database
-from holdfast.errors import Damaged, NewerSchema, NotASpace, StoreBusy, StoreError, StoreFull, StoreReadOnly
+from holdfast.adapters.sqlite.gaps import MOST_PAGES, clean_vfs
+from holdfast.adapters.sqlite.whole_file import unlock_file
+from holdfast.errors import (
+    Damaged,
+    NewerSchema,
+    NotASpace,
+    NotEncrypted,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    StoreReadOnly,
+)
+from holdfast.model.encryption import FileKey
 
 APPLICATION_ID = 0x48464153
 """``HFAS`` in the file's header (PRAGMA application_id): a Holdfast space."""
+BACKUP_ID = 0x4846424B
+"""``HFBK``: a backup of one, which is only read until it is restored."""
 PAGE_BYTES = 8192
 BUSY_MS = 30_000
 CACHE_KIB = 8_192
+IN_MEMORY = ":memory:"
+_MAGIC = b"SQLite format 3\x00"
 _WAL_FORMAT = 2
 """Byte 18 of a database in WAL mode."""
 
@@ -87,10 +103,14 @@ def translated(path: str) -> Generator[None]:
         ) from error
 
 
-def inspect_header(path: Path) -> bool:
+def inspect_header(path: Path, file_key: FileKey | None = None) -> bool:
     """Whether the file is a space already; False for a missing or empty one.
 
+    Args:
+        file_key: The file is encrypted as a whole, so that there is nothing to see in its header.
+
     Raises:
+        NotEncrypted: there is, in spite of the key.
         NotASpace: it is some other file.
         Damaged: it is shorter than its own header says.
         StoreReadOnly: it may not be read.
@@ -103,7 +123,11 @@ def inspect_header(path: Path) -> bool:
         head = next(blocks(path, 100), b"")
     except apsw.CantOpenError:
         raise StoreReadOnly(f"{path} may not be read.") from None
-    if len(head) < 100 or not head.startswith(b"SQLite format 3\x00"):
+    if file_key is not None:
+        if head.startswith(_MAGIC):
+            raise NotEncrypted(f"{path} is not encrypted as a whole, but a FileKey was given. It was not changed.")
+        return True
+    if len(head) < 100 or not head.startswith(_MAGIC):
         raise NotASpace(f"{path} is not a Holdfast space. It was not changed.")
     (page_bytes,) = struct.unpack(">H", head[16:18])
     page_bytes = 65_536 if page_bytes == 1 else page_bytes
@@ -111,7 +135,7 @@ def inspect_header(path: Path) -> bool:
     (application,) = struct.unpack(">I", head[68:72])
     wal = path.with_name(path.name + "-wal")
     has_wal = wal.exists() and wal.stat().st_size > 0
-    if application != APPLICATION_ID:
+    if application not in (APPLICATION_ID, BACKUP_ID):
         (cookie,) = struct.unpack(">I", head[40:44])
         # A process that died while it made a space leaves an empty database, or one whose first tables are in its log.
         if application != 0 or cookie != 0 or head[18] != _WAL_FORMAT:
@@ -123,6 +147,20 @@ def inspect_header(path: Path) -> bool:
             "restore it from a backup, or copy it and run `holdfast check` on the copy."
         )
     return True
+
+
+def application_of(path: Path) -> int:
+    """What the header of a file says it is: `APPLICATION_ID`, `BACKUP_ID` or another."""
+    return int.from_bytes(next(blocks(path, 100), b"")[68:72], "big")
+
+
+def refuse_backup(path: Path) -> None:
+    """Raise `StoreReadOnly` for a backup: what was forgotten since it was taken must be applied to it first."""
+    if application_of(path) == BACKUP_ID:
+        raise StoreReadOnly(
+            f"{path} is a backup, which is only read. It was not changed; `holdfast restore` makes a space of it, "
+            "without what was forgotten since."
+        )
 
 
 def blocks(path: Path, size: int) -> Iterator[bytes]:
@@ -151,18 +189,36 @@ def make_private(path: Path) -> None:
         return
 
 
-def connect(path: str, *, writable: bool) -> Database:
+def connect(
+    path: str, *, writable: bool, folds: bool = False, create: bool = True, file_key: FileKey | None = None
+) -> Database:
     """A connection with Holdfast's settings; the file must be a space or, if writable, new.
 
     ``synchronous=FULL`` because NORMAL loses acknowledged commits when the power goes;
     ``secure_delete`` so that what was erased is overwritten.
+
+    Args:
+        folds: The connection may fold the log into the file, writing pages without gaps (`gaps`); the others
+            never do. A file that SQLite encrypts as a whole shows no gaps, and there every connection may.
+        create: Make a writable file that is not there.
     """
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if writable else apsw.SQLITE_OPEN_READONLY
-    connection = cast(Database, apsw.Connection(path, flags=flags, statementcachesize=120))
+    making = apsw.SQLITE_OPEN_CREATE if create else 0
+    flags = apsw.SQLITE_OPEN_READWRITE | making if writable else apsw.SQLITE_OPEN_READONLY
+    vfs = clean_vfs() if folds and file_key is None else None
+    opened = apsw.Connection(path, flags=flags, statementcachesize=120, vfs=vfs)
+    connection = cast(Database, opened)
     connection.set_busy_timeout(BUSY_MS)
+    if writable and file_key is None and path != IN_MEMORY:
+        opened.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0 if folds else 1)
+    if file_key is not None:
+        unlock_file(connection, path, file_key)
     if writable:
         connection.execute(f"PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL").fetchall()
         connection.execute("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA foreign_keys=OFF").fetchall()
+        if file_key is None:
+            connection.execute(f"PRAGMA max_page_count={MOST_PAGES}").fetchall()
+            if not folds:
+                connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY").fetchall()
     return connection
 
@@ -180,7 +236,7 @@ def is_space(connection: Database, path: str) -> bool:
         Damaged: it is a space without a version.
     """
     application = connection.execute("PRAGMA application_id").get
-    if application == APPLICATION_ID:
+    if application in (APPLICATION_ID, BACKUP_ID):
         if schema_version(connection) < 1:
             raise Damaged(f"{path} is damaged: its header names no schema version. Restore it from a backup.")
         return True

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from holdfast.adapters.sqlite.database import Database
+from holdfast.adapters.sqlite.filtering import filter_sql
 from holdfast.adapters.sqlite.rows import (
+    ASIDE,
     CURRENT_SQL,
+    ERASABLE_SQL,
     EVENT_SQL,
     FORGOTTEN,
     HOLDING_SQL,
@@ -18,32 +22,29 @@ from holdfast.adapters.sqlite.rows import (
     QUARANTINED,
     SUPERSEDED,
     chunks,
-    event_of,
     holding_of,
     marks,
     unpack_vectors,
 )
-from holdfast.errors import Damaged, InvalidFilter
+from holdfast.adapters.sqlite.sealing import OpenRows
+from holdfast.adapters.sqlite.touches import accesses, reads_of
+from holdfast.errors import Damaged
+from holdfast.model.erasure import SURFACES
 from holdfast.model.events import BarReason, Event, Head, SetModel
+from holdfast.model.filters import EVERYTHING, Filter
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id
-from holdfast.ports.store import Columns, Identity, Moved, StoredVectors, Tally
+from holdfast.model.insight import Access, Reads
+from holdfast.ports.store import MOST_SOURCES, Columns, Identity, Moved, StoredVectors, Tally
 
-_COLUMN = {
-    "author": "m.author",
-    "role": "m.role",
-    "session": "m.session",
-    "kind": "m.kind",
-    "category": "m.category",
-    "subject": "m.subject",
-    "source": "m.source",
-    "origin": "m.origin",
-}
-_LISTED = ("tag", "mark")
-"""Fields with several values each: the table and its column have their name."""
 _COLUMNS_SQL = (
     "SELECT m.n, m.session, m.said_ms, m.author, m.role, m.kind, m.said_ms, m.terms FROM memory m WHERE m.state = 1 "
 )
+_RECORDED_SQL = """
+SELECT (SELECT hlc FROM event WHERE n = (SELECT min(n) FROM memory WHERE state = 1) ORDER BY seq LIMIT 1),
+       (SELECT hlc FROM event WHERE seq = (SELECT max(seq) FROM memory WHERE state = 1))
+"""
+"""Clock values of the first event of the memory that came first, and of the newest version."""
 _DIGEST_SQL = """
 SELECT m.id, m.state, m.version, p.hlc, pn.id, p.node_seq, p.commitment, c.hlc, cn.id, c.node_seq, m.closed_by,
        t.hlc, tn.id, t.node_seq, m.receipt, m.kind, m.role, m.origin, m.said_ms, m.session, m.author, m.category,
@@ -51,7 +52,7 @@ SELECT m.id, m.state, m.version, p.hlc, pn.id, p.node_seq, p.commitment, c.hlc, 
        (SELECT group_concat(tag, char(31)) FROM (SELECT tag FROM tag g WHERE g.n = m.n ORDER BY tag)),
        (SELECT group_concat(mark) FROM (SELECT mark FROM mark k WHERE k.n = m.n ORDER BY mark)),
        (SELECT at_ms FROM expiry x WHERE x.n = m.n),
-       (SELECT group_concat(hex(source)) FROM (SELECT source FROM derivation d WHERE d.n = m.n ORDER BY source))
+       (SELECT group_concat(hex(source)) FROM (SELECT source FROM derivation d WHERE d.n = m.n ORDER BY source)){extra}
 FROM memory m
 LEFT JOIN event p ON p.seq = m.seq LEFT JOIN node pn ON pn.ref = p.node
 LEFT JOIN event c ON c.seq = m.close_seq LEFT JOIN node cn ON cn.ref = c.node
@@ -63,9 +64,11 @@ ORDER BY m.id
 class SqliteReader:
     """A `Reader` over one connection; whoever made it holds a transaction open."""
 
-    def __init__(self, connection: Database, identity: Identity) -> None:
+    def __init__(self, connection: Database, identity: Identity, border: OpenRows | None = None) -> None:
+        """Read through a connection; ``border`` opens what an encrypted space keeps sealed."""
         self.connection = connection
         self._identity = identity
+        self._border = border or OpenRows(identity.space)
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Every row of a query."""
@@ -77,7 +80,8 @@ class SqliteReader:
     def head(self) -> Head:
         row = self._one(
             "SELECT node_seq, chain, (SELECT max(hlc) FROM node), (SELECT coalesce(max(seq), 0) FROM event) "
-            "FROM node WHERE ref = 1"
+            "FROM node WHERE id = ?",
+            (self._identity.node,),
         )
         if row is None:
             raise Damaged("The space has lost its node. Run `holdfast check` and restore a backup.")
@@ -93,11 +97,18 @@ class SqliteReader:
         row = self._one(HOLDING_SQL + "WHERE m.id = ?", (record,))
         return holding_of(row) if row else None
 
+    def find_all(self, records: Sequence[Id]) -> Mapping[Id, Holding]:
+        found: dict[Id, Holding] = {}
+        for some in chunks(records):
+            for row in self.rows(HOLDING_SQL + f"WHERE m.id IN ({marks(len(some))})", some):
+                found[Id(row[1])] = holding_of(row)
+        return found
+
     def current(self, ns: Sequence[int]) -> Mapping[int, tuple[Holding, Event]]:
         found: dict[int, tuple[Holding, Event]] = {}
         for some in chunks(ns):
             for row in self.rows(CURRENT_SQL + f"WHERE m.seq > 0 AND m.n IN ({marks(len(some))})", some):
-                found[row[0]] = holding_of(row[:8]), event_of(row[8:], self._identity.space)
+                found[row[0]] = holding_of(row[:8]), self._border.event_of(row[8:])
         return found
 
     def bar(self, digest: bytes) -> BarReason | None:
@@ -108,24 +119,26 @@ class SqliteReader:
         row = self._one(EVENT_SQL + "WHERE e.seq = ?", (seq,))
         if row is None:
             raise Damaged(f"Event {seq} is missing from the journal. Run `holdfast check`.")
-        return event_of(row, self._identity.space)
+        return self._border.event_of(row)
 
     def events_of(self, record: Id) -> Sequence[Event]:
         rows = self.rows(
             EVENT_SQL + "WHERE e.n = (SELECT n FROM memory WHERE id = ?) AND e.n > 0 ORDER BY e.seq", (record,)
         )
-        return [event_of(row, self._identity.space) for row in rows]
+        return [self._border.event_of(row) for row in rows]
 
     def events(self, after_seq: int, limit: int) -> Sequence[Event]:
         rows = self.rows(EVENT_SQL + "WHERE e.seq > ? ORDER BY e.seq LIMIT ?", (after_seq, limit))
-        return [event_of(row, self._identity.space) for row in rows]
+        return [self._border.event_of(row) for row in rows]
 
-    def derived_from(self, record: Id) -> Sequence[Holding]:
-        rows = self.rows(
-            HOLDING_SQL + "JOIN derivation d ON d.n = m.n WHERE d.source = ? AND m.state <> ? ORDER BY m.n",
-            (record, FORGOTTEN),
-        )
-        return [holding_of(row) for row in rows]
+    def derived_from(self, records: Sequence[Id]) -> Sequence[Holding]:
+        found: dict[int, Holding] = {}
+        for some in chunks(records):
+            named = f"SELECT n FROM derivation WHERE source IN ({marks(len(some))})"
+            sql = HOLDING_SQL + f"WHERE m.n IN ({named}) AND m.state <> ? ORDER BY m.n"
+            for row in self.rows(sql, (*some, FORGOTTEN)):
+                found[row[0]] = holding_of(row)
+        return list(found.values())
 
     def orphans(self) -> Sequence[Holding]:
         rows = self.rows(
@@ -136,72 +149,91 @@ class SqliteReader:
         )
         return [holding_of(row) for row in rows]
 
-    def erasable(self, records: Sequence[Id]) -> tuple[int, int]:
-        payloads = vectors = 0
+    def erasable(self, records: Sequence[Id]) -> Mapping[str, int]:
+        counts = Counter[str](dict.fromkeys(SURFACES, 0))
         for some in chunks(records):
-            held = f"(SELECT n FROM memory WHERE id IN ({marks(len(some))}))"
-            counted = self._one(
-                f"SELECT (SELECT count(*) FROM event WHERE type IN (1, 2) AND payload IS NOT NULL AND n IN {held}), "
-                f"(SELECT count(*) FROM vector WHERE n IN {held})",
-                (*some, *some),
-            )
-            payloads, vectors = payloads + (counted or (0, 0))[0], vectors + (counted or (0, 0))[1]
-        return payloads, vectors
+            row = self._one(ERASABLE_SQL.format(marks=marks(len(some))), some) or ()
+            counts.update(dict(zip(SURFACES, row, strict=True)))
+        return dict(counts)
 
     def model(self) -> SetModel | None:
         row = self._one("SELECT fingerprint, dimensions FROM model")
         return SetModel(*row) if row else None
 
-    def count(self, where: Mapping[str, Sequence[str | int]] | None = None, *, quarantined: bool = False) -> int:
-        sql, values = _where(where or {}, None, None, quarantined=quarantined)
-        row = self._one("SELECT count(*) FROM memory m " + sql, values)
+    def count(self, where: Filter = EVERYTHING, *, quarantined: bool = False) -> int:
+        sql, values = filter_sql(where, self._border.wanted)
+        held = _states(quarantined=quarantined)
+        row = self._one(f"SELECT count(*) FROM memory m WHERE {held} AND {sql}", values)
         return row[0] if row else 0
 
     def sourced(self, prefix: str) -> list[tuple[Id, str]]:
+        if self._border.is_sealed:
+            # A beginning cannot be compared with sealed bytes, so all of them are opened.
+            sql = "SELECT id, source FROM memory WHERE state IN (?, ?) AND kind = 2 AND source IS NOT NULL ORDER BY n"
+            said = self._border.said
+            found = [(Id(record), said("source", stored)) for record, stored in self.rows(sql, (LIVE, QUARANTINED))]
+            return [(record, source) for record, source in found if source.startswith(prefix)]
         sql = "SELECT id, source FROM memory WHERE state IN (?, ?) AND kind = 2 AND substr(source, 1, ?) = ? ORDER BY n"
         values = (LIVE, QUARANTINED, len(prefix), prefix)
         return [(Id(record), source) for record, source in self.rows(sql, values)]
 
     def names(self) -> list[str]:
-        return [row[0] for row in self.rows("SELECT author FROM memory UNION SELECT subject FROM memory") if row[0]]
+        sql = "SELECT author, 'author' FROM memory UNION SELECT subject, 'subject' FROM memory"
+        return sorted({self._border.said(field, stored) for stored, field in self.rows(sql) if stored})
 
     def receipts(self) -> Sequence[Event]:
-        return [event_of(row, self._identity.space) for row in self.rows(EVENT_SQL + "WHERE e.type = 6 ORDER BY e.seq")]
+        return [self._border.event_of(row) for row in self.rows(EVENT_SQL + "WHERE e.type = 6 ORDER BY e.seq")]
+
+    def receipt(self, receipt: Id) -> Event | None:
+        row = self._one(EVENT_SQL + "WHERE e.type = 6 AND e.other = ? ORDER BY e.seq LIMIT 1", (receipt,))
+        return self._border.event_of(row) if row else None
 
     def select(
         self,
-        where: Mapping[str, Sequence[str | int]],
+        where: Filter,
         since_ms: int | None,
         until_ms: int | None,
         *,
         superseded: bool = False,
         quarantined: bool = False,
+        aside: bool = False,
     ) -> list[int]:
-        sql, values = _where(where, since_ms, until_ms, superseded=superseded, quarantined=quarantined)
-        return [row[0] for row in self.rows("SELECT m.n FROM memory m " + sql + " ORDER BY m.n", values)]
+        sql, values = filter_sql(where, self._border.wanted)
+        for bound, sign in ((since_ms, ">="), (until_ms, "<")):
+            if bound is not None:
+                sql += f" AND m.said_ms {sign} ?"
+                values.append(bound)
+        held = _states(superseded=superseded, quarantined=quarantined, aside=aside)
+        return [row[0] for row in self.rows(f"SELECT m.n FROM memory m WHERE {held} AND {sql} ORDER BY m.n", values)]
 
     def expired(self, now_ms: int) -> list[int]:
         return [row[0] for row in self.rows("SELECT n FROM expiry WHERE at_ms <= ? ORDER BY n", (now_ms,))]
 
     def session(self, session: str) -> list[int]:
         sql = "SELECT n FROM memory WHERE session = ? AND state IN (1, 2, 4) ORDER BY said_ms, n"
-        return [row[0] for row in self.rows(sql, (session,))]
+        return [row[0] for row in self.rows(sql, (self._border.label("session", session),))]
 
     def held(self, after_n: int, limit: int) -> list[int]:
-        sql = "SELECT n FROM memory WHERE n > ? AND state IN (1, 2, 4) ORDER BY n LIMIT ?"
+        sql = "SELECT n FROM memory WHERE n > ? AND state IN (1, 2, 4, 5) ORDER BY n LIMIT ?"
         return [row[0] for row in self.rows(sql, (after_n, limit))]
 
     def tally(self) -> Tally:
         states = dict(self.rows("SELECT state, count(*) FROM memory GROUP BY state"))
 
-        def by(column: str) -> dict[Any, int]:
+        def by(column: str, most: int = -1) -> dict[Any, int]:
             held = f"FROM memory WHERE state = 1 AND {column} IS NOT NULL"
-            sql = f"SELECT {column}, count(*) {held} GROUP BY 1 ORDER BY 2 DESC, 1"
-            return dict(self.rows(sql))
+            sql = f"SELECT {column}, count(*) {held} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?"
+            if not self._border.is_sealed or column == "kind":
+                return dict(self.rows(sql, (most,)))
+            found = [(self._border.said(column, stored), count) for stored, count in self.rows(sql, (-1,))]
+            found.sort(key=lambda pair: (-pair[1], pair[0]))
+            return dict(found[: most if most >= 0 else None])
 
-        sessions, oldest, newest = self._one(
-            "SELECT count(DISTINCT session), min(said_ms), max(said_ms) FROM memory WHERE state = 1"
-        ) or (0, None, None)
+        sessions, sources, oldest, newest = self._one(
+            "SELECT count(DISTINCT session), count(DISTINCT source), min(said_ms), max(said_ms) "
+            "FROM memory WHERE state = 1"
+        ) or (0, 0, None, None)
+        first, last = self._one(_RECORDED_SQL) or (None, None)
         return Tally(
             live=states.get(LIVE, 0),
             superseded=states.get(SUPERSEDED, 0),
@@ -213,7 +245,27 @@ class SqliteReader:
             sessions=sessions,
             oldest_ms=oldest,
             newest_ms=newest,
+            by_source=by("source", MOST_SOURCES),
+            sources=sources,
+            first_recorded_ms=first and first >> 16,
+            last_recorded_ms=last and last >> 16,
+            receipts=self.rows("SELECT count(*) FROM event WHERE type = 6")[0][0],
         )
+
+    def superseded_by(self, record: Id) -> Sequence[Holding]:
+        rows = self.rows(HOLDING_SQL + "WHERE m.closed_by = ? AND m.state <> ? ORDER BY m.n", (record, FORGOTTEN))
+        return [holding_of(row) for row in rows]
+
+    def reads_of(self, n: int) -> Sequence[Reads]:
+        return reads_of(self.rows, n, self._border)
+
+    def accesses(self) -> Sequence[Access]:
+        return accesses(self.rows, self._border)
+
+    def content_bytes(self) -> tuple[int, int, int]:
+        sums = ("length(payload)), 0) FROM event", "length(terms)), 0) FROM memory", "length(data)), 0) FROM vector")
+        payloads, terms, vectors = (self.rows(f"SELECT coalesce(sum({of}")[0][0] for of in sums)
+        return payloads, terms, vectors
 
     def live(self, after_n: int, limit: int) -> Sequence[Holding]:
         rows = self.rows(HOLDING_SQL + "WHERE m.state = 1 AND m.n > ? ORDER BY m.n LIMIT ?", (after_n, limit))
@@ -228,6 +280,7 @@ class SqliteReader:
                 for some in chunks(sorted(set(ns)))
                 for row in self.rows(_COLUMNS_SQL + f"AND m.n IN ({marks(len(some))}) ORDER BY m.n", some)
             ]
+        rows = self._border.columns(rows)
         return Columns(*zip(*rows, strict=True)) if rows else Columns((), (), (), (), (), (), (), ())
 
     def moved(self, after_seq: int) -> Moved:
@@ -244,21 +297,21 @@ class SqliteReader:
 
     def vectors(self, after_revision: int) -> StoredVectors:
         return self._stored(
-            self.rows("SELECT n, data FROM vector WHERE revision > ? ORDER BY revision", (after_revision,))
+            self.rows(
+                f"SELECT {self._border.vector_columns} FROM vector WHERE revision > ? ORDER BY revision",
+                (after_revision,),
+            )
         )
 
     def vectors_of(self, ns: Sequence[int]) -> StoredVectors:
+        sql = f"SELECT {self._border.vector_columns} FROM vector WHERE n IN "
         return self._stored(
-            [
-                row
-                for some in chunks(ns)
-                for row in self.rows(f"SELECT n, data FROM vector WHERE n IN ({marks(len(some))}) ORDER BY n", some)
-            ]
+            [row for some in chunks(ns) for row in self.rows(f"{sql}({marks(len(some))}) ORDER BY n", some)]
         )
 
     def _stored(self, rows: list[tuple[Any, ...]]) -> StoredVectors:
         model = self.model()
-        matrix, sound, damaged = unpack_vectors(rows, model.dimensions if model else 0)
+        matrix, sound, damaged = unpack_vectors(self._border.vectors(rows), model.dimensions if model else 0)
         return StoredVectors(
             ns=np.array(sound, np.int64),
             values=np.ascontiguousarray(matrix[:, 4:]).view(np.int8),
@@ -283,7 +336,8 @@ class SqliteReader:
 
     def digest(self) -> bytes:
         digest = hashlib.sha256()
-        for row in self.connection.execute(_DIGEST_SQL):
+        sql = _DIGEST_SQL.format(extra=self._border.digest_extra)
+        for row in self._border.digest_rows(self.connection.execute(sql)):
             # What a forgotten memory was is nobody's business, in whichever order its events arrived.
             digest.update(repr((row[0], row[11:15]) if row[1] == FORGOTTEN else row).encode())
         for sql in (
@@ -296,26 +350,7 @@ class SqliteReader:
         return digest.digest()
 
 
-def _where(
-    where: Mapping[str, Sequence[str | int]],
-    since_ms: int | None,
-    until_ms: int | None,
-    *,
-    superseded: bool = False,
-    quarantined: bool = False,
-) -> tuple[str, list[str | int]]:
-    states = [LIVE, *([SUPERSEDED] if superseded else ()), *([QUARANTINED] if quarantined else ())]
-    held = f"IN ({', '.join(map(str, states))})" if len(states) > 1 else f"= {LIVE}"
-    parts, values = [f"m.state {held}"], list[str | int]()
-    for name, wanted in where.items():
-        if name not in _LISTED and name not in _COLUMN:
-            raise InvalidFilter(f"{name!r:.80} is not a field memories can be selected by.")
-        within = f"IN ({marks(len(wanted))})"
-        listed = f"m.n IN (SELECT n FROM {name} WHERE {name} {within})"
-        parts.append(listed if name in _LISTED else f"{_COLUMN[name]} {within}")
-        values.extend(wanted)
-    for bound, sign in ((since_ms, ">="), (until_ms, "<")):
-        if bound is not None:
-            parts.append(f"m.said_ms {sign} ?")
-            values.append(bound)
-    return "WHERE " + " AND ".join(parts), values
+def _states(*, superseded: bool = False, quarantined: bool = False, aside: bool = False) -> str:
+    wanted = ((SUPERSEDED, superseded), (QUARANTINED, quarantined), (ASIDE, aside))
+    states = [LIVE, *(state for state, is_wanted in wanted if is_wanted)]
+    return f"m.state IN ({', '.join(map(str, states))})" if len(states) > 1 else f"m.state = {LIVE}"

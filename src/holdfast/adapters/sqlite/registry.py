@@ -24,7 +24,7 @@ from holdfast.ports.registry import SpaceRef
 HOUSE_ID = 0x48464855
 """``HFHU`` in the file's header (PRAGMA application_id): the registry of a Holdfast house."""
 UNFINISHED = "the files of the space are still to be erased; opening the house again does that"
-_SPACE = "s.id, s.name, s.created_ms, s.made, s.memories, s.bytes, s.writes_a_minute"
+_SPACE = "s.id, s.name, s.created_ms, s.made, s.memories, s.bytes, s.writes_a_minute, s.policy"
 _STANDING = f"""
 SELECT p.administers, g.right, {_SPACE} FROM (SELECT ?1 AS ref, ?2 AS name) asked
 LEFT JOIN principal p ON p.name = asked.name
@@ -109,6 +109,7 @@ class SqliteDesk(SqliteView):
             (space.id, space.name, key, space.made, space.created_ms),
         )
         self.set_quota(space.id, space.quota)
+        self.set_policy(space.id, space.policy)
 
     def rename_space(self, space: bytes, name: str, key: str) -> None:
         self.rows("UPDATE space SET (name, key) = (?, ?) WHERE id = ?", (name, key, space))
@@ -121,6 +122,9 @@ class SqliteDesk(SqliteView):
             "UPDATE space SET (memories, bytes, writes_a_minute) = (?, ?, ?) WHERE id = ?",
             (quota.memories, quota.bytes, quota.writes_a_minute, space),
         )
+
+    def set_policy(self, space: bytes, policy: str | None) -> None:
+        self.rows("UPDATE space SET policy = ? WHERE id = ?", (policy, space))
 
     def put_grant(self, space: bytes, principal: str, right: Right | None, by: str, at_ms: int) -> None:
         place = (self._space(space), self._principal(principal))
@@ -176,7 +180,7 @@ class SqliteRegistry:
         try:
             # One at a time: SQLite does not wait where two processes turn a new file to WAL at once.
             with turnstile.turn(), translated(path), opening(path):
-                self._writer = connect(path, writable=True)
+                self._writer = connect(path, writable=True, folds=True)
                 try:
                     _migrate(self._writer, path)
                     self._reader = connect(path, writable=True)
@@ -292,8 +296,9 @@ def _standing(administers: int | None, right: int | None, held: Sequence[Any]) -
 
 
 def _held(row: Sequence[Any]) -> HeldSpace:
-    space, name, created_ms, made, memories, size, writes = row
-    return HeldSpace(space, name, created_ms, bool(made), Quota(memories=memories, bytes=size, writes_a_minute=writes))
+    space, name, created_ms, made, memories, size, writes, policy = row
+    quota = Quota(memories=memories, bytes=size, writes_a_minute=writes)
+    return HeldSpace(space, name, created_ms, bool(made), quota, policy)
 
 
 def _right(number: int) -> Right:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from holdfast.adapters.sqlite.connection import blocks
 from holdfast.adapters.sqlite.database import Database
+from holdfast.adapters.sqlite.sealing import PROBE_BYTES, ErasedProbes
 
-WINDOW = 24
+WINDOW = PROBE_BYTES
 """Bytes of one probe: three of them stand for a text, since a page boundary may cut it anywhere."""
 LEAST = 6
 """Texts shorter than this are found by chance and so are not looked for."""
@@ -22,13 +23,21 @@ _HELD_ELSEWHERE = (
 )
 
 
-def residue(connection: Database, files: Sequence[Path], texts: Sequence[str]) -> int:
-    """How many texts have bytes in the files though no payload and no field that is held has them."""
+def residue(
+    connection: Database, files: Sequence[Path], texts: Sequence[str], erased: Sequence[ErasedProbes] = ()
+) -> int:
+    """How many texts have bytes in the files though no payload and no field that is held has them.
+
+    Args:
+        erased: Of an encrypted space, beginnings and ends of the ciphertexts that were erased last: as many as there
+            are texts are looked for too, since they are the form in which texts are in such a file.
+    """
     probes = [set(_probes(text)) for text in texts]
+    probes += [set(pair) for pair in erased[len(erased) - min(len(erased), len(texts)) :]]
     wanted = {probe for mine in probes for probe in mine}
     found = {probe for file in files for probe in _found(file, wanted)}
     loose = {probe for probe in found if not connection.execute(_HELD_ELSEWHERE, (probe,)).fetchall()}
-    return sum(1 for mine in probes if mine & loose)
+    return min(len(texts), sum(1 for mine in probes if mine & loose))
 
 
 def _probes(text: str) -> Iterator[bytes]:

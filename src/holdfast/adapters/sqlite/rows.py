@@ -14,8 +14,9 @@ from holdfast.model.events import Event, EventType, Header
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id
 
-LIVE, SUPERSEDED, FORGOTTEN, QUARANTINED, UNKNOWN = 1, 2, 3, 4, 0
-"""States of a memory row. UNKNOWN: something about it arrived before it did. QUARANTINED: kept apart."""
+LIVE, SUPERSEDED, FORGOTTEN, QUARANTINED, ASIDE, UNKNOWN = 1, 2, 3, 4, 5, 0
+"""States of a memory row. UNKNOWN: something about it arrived before it did. QUARANTINED: kept apart. ASIDE: of a kind
+that is no memory itself; see `Kind.is_aside`."""
 
 _HOLDING = "m.n, m.id, m.version, m.seq, m.closed_by, c.hlc, m.receipt, m.state"
 _EVENT = (
@@ -27,6 +28,20 @@ CURRENT_SQL = (
     f"SELECT {_HOLDING}, {_EVENT} FROM memory m LEFT JOIN event c ON c.seq = m.close_seq "
     "JOIN event e ON e.seq = m.seq JOIN node o ON o.ref = e.node "
 )
+ERASABLE_SQL = """
+WITH going AS MATERIALIZED (SELECT n, state, terms FROM memory WHERE id IN ({marks})), ns AS (SELECT n FROM going)
+SELECT (SELECT count(*) FROM event WHERE type IN (1, 2) AND payload IS NOT NULL AND n IN ns),
+       (SELECT count(*) FROM vector WHERE n IN ns),
+       (SELECT count(*) FROM going WHERE state IN (1, 2, 4, 5)),
+       (SELECT count(*) FROM going WHERE terms IS NOT NULL),
+       (SELECT count(*) FROM tag WHERE n IN ns),
+       (SELECT count(*) FROM mark WHERE n IN ns),
+       (SELECT count(*) FROM expiry WHERE n IN ns),
+       (SELECT count(*) FROM derivation WHERE n IN ns),
+       (SELECT count(*) FROM backlog WHERE n IN ns),
+       (SELECT count(*) FROM touch WHERE n IN ns)
+"""
+"""In the order of `holdfast.model.erasure.SURFACES`."""
 _CHUNK = 450
 """Values in one IN list: two lists stay below SQLite's historical limit of 999 parameters."""
 

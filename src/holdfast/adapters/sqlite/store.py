@@ -8,35 +8,42 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from holdfast.adapters.sqlite.connection import (
-    BUSY_MS,
+    IN_MEMORY,
     connect,
     inspect_header,
     is_space,
     make_private,
     opening,
+    refuse_backup,
     refuse_newer,
     schema_version,
     translated,
 )
 from holdfast.adapters.sqlite.database import Database
+from holdfast.adapters.sqlite.folding import Folder
 from holdfast.adapters.sqlite.forks import Home, refuse_inherited
 from holdfast.adapters.sqlite.group import GroupCommit
+from holdfast.adapters.sqlite.identity import read_identity, take_identity
 from holdfast.adapters.sqlite.migrate import migrate, migrations
+from holdfast.adapters.sqlite.overwriting import finish_if_cut_off
+from holdfast.adapters.sqlite.problems import problems_of
 from holdfast.adapters.sqlite.reader import SqliteReader
+from holdfast.adapters.sqlite.readers import ReaderPool
 from holdfast.adapters.sqlite.residue import residue
-from holdfast.adapters.sqlite.rows import entry_check, pack_vector
+from holdfast.adapters.sqlite.sealing import OpenRows
+from holdfast.adapters.sqlite.sole import sole_use
+from holdfast.adapters.sqlite.touches import add_uses
 from holdfast.adapters.sqlite.turn import Turnstile
+from holdfast.adapters.sqlite.vectors import store_vectors
 from holdfast.adapters.sqlite.writer import SqliteWriter
-from holdfast.errors import Closed, Damaged, InvalidVector, ModelMismatch, NotASpace, StoreReadOnly
+from holdfast.errors import Closed, InvalidVector, ModelMismatch, NotASpace, StoreReadOnly
+from holdfast.model.encryption import FileKey
 from holdfast.model.events import Change, Event, SetModel
-from holdfast.model.ids import Id
-from holdfast.ports.store import Commit, Identity, R, Reader, StoredVectors
+from holdfast.ports.keys import SpaceKeys
+from holdfast.ports.store import Commit, Identity, R, Reader, StoredVectors, Uses
 
-_IDLE_READERS = 8
-"""Read connections kept open between uses."""
 TRUNCATE_BUSY_MS = 250
 """How long emptying the log waits for readers."""
-_MEMORY = ":memory:"
 
 
 class SqliteStore:
@@ -47,40 +54,59 @@ class SqliteStore:
     """
 
     def __init__(
-        self, path: str, fresh: Identity, chain: bytes, *, read_only: bool = False, create: bool = True
+        self,
+        path: str,
+        fresh: Identity,
+        chain: bytes,
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        keys: SpaceKeys | None = None,
+        file_key: FileKey | None = None,
     ) -> None:
         """Open a space, making it first where there is none.
 
         Args:
             fresh, chain: Identity and first chain value for a space that is made here.
             create: Make a file that is not there.
+            keys: What opens an encrypted space, and encrypts one that is made here.
+            file_key: The key of a file that SQLite itself encrypts as a whole.
 
         Raises:
             NotASpace, NewerSchema, Damaged, StoreReadOnly, StoreError.
+            KeyNeeded, WrongKey, NotEncrypted: it cannot be opened with what was given; it was not changed.
         """
         self.path = path
+        self.keys = keys
+        self.file_key = file_key
         self.read_only = read_only
-        in_memory = path == _MEMORY
-        exists = False if in_memory else inspect_header(Path(path))
+        in_memory = path == IN_MEMORY
+        exists = False if in_memory else inspect_header(Path(path), file_key)
         if not exists and (read_only or not create):
             raise StoreReadOnly(f"There is no space at {path}. Nothing was made; open it for writing to make one.")
         if not exists and not in_memory:
             make_private(Path(path))
+        if exists and not read_only and file_key is None:
+            refuse_backup(Path(path))
         refuse_inherited(path)
         self._turnstile = Turnstile(None if in_memory or read_only else path)
         self._closed = False
-        self._idle: list[Database] = []
-        self._idle_lock = threading.Lock()
+        self._settled = False
+        self._readers = ReaderPool(lambda: connect(path, writable=not read_only, file_key=file_key))
         self._shared = threading.RLock() if in_memory else None
+        self._folder = Folder(path, file_key)
         try:
             # In turn from the first statement on: SQLite does not wait for another process that enters WAL mode.
             with translated(path), opening(path), self._turnstile.turn():
-                self._connection = connect(path, writable=not read_only)
+                self._connection = self._connected()
                 try:
                     self._prepare(fresh, chain)
-                    self.identity = self._read_identity(path)
+                    self._settle(self._connection)
+                    if keys is not None and not read_only:
+                        finish_if_cut_off(self._connection, self._folder)
                 except BaseException:
                     self._connection.close()
+                    self._folder.close()
                     raise
         except BaseException:
             self._turnstile.close()
@@ -96,9 +122,15 @@ class SqliteStore:
             undo=lambda: self._plain("ROLLBACK TO caller"),
         )
 
+    def _connected(self) -> Database:
+        connection = connect(self.path, writable=not self.read_only, file_key=self.file_key)
+        if not self.read_only and self.path != IN_MEMORY:
+            self._folder.watch(connection)
+        return connection
+
     def _prepare(self, fresh: Identity, chain: bytes) -> None:
         if not self.read_only:
-            migrate(self._connection, self.path, fresh, chain)
+            migrate(self._connection, self.path, fresh, chain, self.keys)
             return
         if not is_space(self._connection, self.path):
             raise NotASpace(f"{self.path} is an empty database; a space was begun there and never made.")
@@ -108,9 +140,11 @@ class SqliteStore:
 
     def commit(self, decide: Callable[[Reader], Commit[R]]) -> R:
         def work() -> R:
-            wanted = decide(SqliteReader(self._connection, self.identity))
+            wanted = decide(SqliteReader(self._connection, self.identity, self._border))
             if wanted.sealed:
-                SqliteWriter(self._connection).store(wanted.sealed)
+                SqliteWriter(self._connection, self._border).store(wanted.sealed, wanted.pause)
+            if wanted.uses:
+                add_uses(self._connection, wanted.uses, self.identity.node, self._border)
             return wanted.result
 
         return self._write(work)
@@ -132,22 +166,25 @@ class SqliteStore:
             )
 
         def work() -> int:
-            run = self._connection.execute
-            bound = SqliteReader(self._connection, self.identity).model()
-            if bound != model:
+            reader = SqliteReader(self._connection, self.identity, self._border)
+            if (bound := reader.model()) != model:
                 raise ModelMismatch(f"The space is bound to {bound}, not to {model}. No vector was stored.")
-            stored = 0
-            for place, (n, seq) in enumerate(zip(ns, seqs, strict=True)):
-                if not run("SELECT 1 FROM memory WHERE n = ? AND seq = ? AND state = 1", (n, seq)).fetchone():
-                    continue
-                data = pack_vector(vectors.values[place], float(vectors.scales[place]))
-                run("DELETE FROM vector WHERE n = ?", (n,))
-                run("INSERT INTO vector (n, entry, data) VALUES (?, ?, ?)", (n, entry_check(*entries[place]), data))
-                run("DELETE FROM backlog WHERE n = ?", (n,))
-                stored += 1
-            return stored
+            return store_vectors(self._connection, self._border, reader.vector_revision(), ns, seqs, entries, vectors)
 
         return self._write(work)
+
+    def adopt(self, identity: Identity, chain: bytes) -> None:
+        def work() -> None:
+            take_identity(self._connection, self.path, identity, chain, self.keys)
+            self._settle(self._connection, anew=True)
+
+        before = self.identity.space
+        self._write(work)
+        if self.keys is not None and before != identity.space:
+            self.keys.keep_only(before, "")  # it opens nothing any more, and would outlive a destroyed key
+
+    def add_uses(self, uses: Uses) -> None:
+        self._write(lambda: add_uses(self._connection, uses, self.identity.node, self._border))
 
     def drop_vectors(self, ns: Sequence[int]) -> None:
         def work() -> None:
@@ -171,8 +208,8 @@ class SqliteStore:
         def work() -> bytes:
             if index_version is not None:
                 self._plain("INSERT OR REPLACE INTO meta VALUES ('index', ?)", (index_version.encode(),))
-            reader = SqliteReader(self._connection, self.identity)
-            writer = SqliteWriter(self._connection, keep_vectors=True)
+            reader = SqliteReader(self._connection, self.identity, self._border)
+            writer = SqliteWriter(self._connection, self._border, keep_vectors=True)
             for table in ("memory", "tag", "mark", "expiry", "derivation", "bar", "model", "backlog"):
                 self._plain(f"DELETE FROM {table}")
             for event, changes in replay(self._journal(reader)):
@@ -181,7 +218,7 @@ class SqliteStore:
                 writer.execute(event, event.seq, n, is_new=False, changes=changes)
                 if n:
                     writer.hold_place(n, event.header.record)
-            self._plain("DELETE FROM vector WHERE n NOT IN (SELECT n FROM memory WHERE state IN (1, 2, 4))")
+            self._plain("DELETE FROM vector WHERE n NOT IN (SELECT n FROM memory WHERE state IN (1, 2, 4, 5))")
             writer.drop_stale_vectors()
             self._plain("DELETE FROM backlog WHERE n IN (SELECT n FROM vector)")
             return reader.digest()
@@ -205,12 +242,7 @@ class SqliteStore:
         with translated(self.path), self._shared or _no_lock(), self._group.idle():
             self._check_open()
             # Writers wait meanwhile, so a reader that stays is not waited for long: the answer is "not yet".
-            self._connection.set_busy_timeout(TRUNCATE_BUSY_MS)
-            try:
-                busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (0, 0, 0)
-            finally:
-                self._connection.set_busy_timeout(BUSY_MS)
-        return busy == 0
+            return self.path == IN_MEMORY or self._folder.empty(TRUNCATE_BUSY_MS)
 
     def adopt_model(self, model: SetModel) -> None:
         """Take vectors of this model though no event binds the space to it, for a view of the past."""
@@ -219,6 +251,39 @@ class SqliteStore:
                 "INSERT OR IGNORE INTO model VALUES (1, ?, ?, 0)", (model.fingerprint, model.dimensions)
             )
         )
+
+    @property
+    def border(self) -> OpenRows:
+        """What stands between the rows of the file and those who read them."""
+        return self._border
+
+    def write(self, work: Callable[[Database], R]) -> R:
+        """Run work in a transaction with others'."""
+        return self._write(lambda: work(self._connection))
+
+    @contextmanager
+    def alone(self) -> Generator[Database]:
+        """The writing connection, with nobody else in the file: no thread, no process, no reader.
+
+        Whatever became of the keys is read anew at the end.
+
+        Raises:
+            StoreBusy: somebody else has the file open.
+        """
+        self._check_open()
+        if self.read_only:
+            raise StoreReadOnly(f"{self.path} was opened read-only. Nothing was written.")
+        with translated(self.path), self._group.idle(), self._turnstile.turn(), self._readers.drained():
+            self._connection.close()
+            self._folder.close()
+            self._connection = connect(self.path, writable=True, folds=True, file_key=self.file_key)
+            try:
+                with sole_use(self._connection, self.path):
+                    yield self._connection
+            finally:
+                self._connection.close()
+                self._connection = self._connected()
+                self._settle(self._connection, anew=True)
 
     def _write(self, work: Callable[[], R]) -> R:
         self._check_open()
@@ -234,10 +299,12 @@ class SqliteStore:
         self._check_open()
         self._writes.enter_context(self._turnstile.turn())
         self._plain("BEGIN IMMEDIATE")
+        self._settle(self._connection)
 
     def _commit(self) -> None:
         self._plain("COMMIT")
         self._writes.close()
+        self._folder.fold_if_long()
 
     def _rollback(self) -> bool:
         """Undo what was begun, however far it came; SQLite may have done so by itself."""
@@ -256,77 +323,40 @@ class SqliteStore:
         self._check_open()
         if self._shared:
             with self._shared, translated(self.path):
-                yield SqliteReader(self._connection, self.identity)
+                yield SqliteReader(self._connection, self.identity, self._border)
             return
         with translated(self.path):
-            connection = self._borrow()
+            connection = self._readers.borrow()
             try:
                 connection.execute("BEGIN").fetchall()
                 try:
-                    yield SqliteReader(connection, self.identity)
+                    self._settle(connection)
+                    yield SqliteReader(connection, self.identity, self._border)
                 finally:
                     # SQLite ends a transaction by itself on some errors; the error matters then, not the end.
                     if connection.in_transaction:
                         connection.execute("ROLLBACK").fetchall()
             finally:
-                self._give_back(connection)
-
-    def _borrow(self) -> Database:
-        with self._idle_lock:
-            if self._idle:
-                return self._idle.pop()
-        return connect(self.path, writable=not self.read_only)
-
-    def _give_back(self, connection: Database) -> None:
-        with self._idle_lock:
-            if not self._closed and len(self._idle) < _IDLE_READERS:
-                self._idle.append(connection)
-                return
-        connection.close()
+                self._readers.give_back(connection)
 
     def residue(self, texts: Sequence[str]) -> int:
-        if self.path == _MEMORY:
+        if self.path == IN_MEMORY:
             return 0
         with self.reading() as reader:
-            return residue(reader.connection, self.files()[:2], texts)
+            return residue(reader.connection, self.files()[:2], texts, self._border.erased())
 
     def problems(self) -> list[str]:
         with self.reading() as reader:
-            found = [row[0] for row in reader.rows("PRAGMA integrity_check(100)") if row[0] != "ok"]
-            found += [
-                f"memory {n} is live but its event {seq} is missing or erased"
-                for n, seq in reader.rows(
-                    "SELECT m.n, m.seq FROM memory m LEFT JOIN event e ON e.seq = m.seq "
-                    "WHERE m.state IN (1, 2, 4) AND e.payload IS NULL LIMIT 100"
-                )
-            ]
-            found += [
-                f"memory {n} was forgotten, but event {seq} still holds its text"
-                for n, seq in reader.rows(
-                    "SELECT m.n, e.seq FROM memory m JOIN event e ON e.n = m.n "
-                    "WHERE m.state = 3 AND e.type IN (1, 2) AND e.payload IS NOT NULL LIMIT 100"
-                )
-            ]
-            found += [
-                f"event {seq} has lost its payload, though nothing was forgotten that it is about"
-                for (seq,) in reader.rows(
-                    "SELECT e.seq FROM event e LEFT JOIN memory m ON m.n = e.n WHERE e.payload IS NULL "
-                    "AND (e.type NOT IN (1, 2) OR m.state IS NOT 3) LIMIT 100"
-                )
-            ]
-            found += [
-                f"memory {n} has neither a vector nor a place in the backlog"
-                for (n,) in reader.rows(
-                    "SELECT n FROM memory WHERE state = 1 AND n NOT IN (SELECT n FROM vector) "
-                    "AND n NOT IN (SELECT n FROM backlog) LIMIT 100"
-                )
-            ]
-        return found
+            return problems_of(reader.rows)
 
     def size_bytes(self) -> int:
-        if self.path == _MEMORY:
+        if self.path == IN_MEMORY:
             return 0
         return sum(file.stat().st_size for file in self.files() if file.exists())
+
+    def log_bytes(self) -> int:
+        log = self.files()[1]
+        return log.stat().st_size if self.path != IN_MEMORY and log.exists() else 0
 
     def files(self) -> list[Path]:
         """Every file the space may have on disk."""
@@ -336,16 +366,15 @@ class SqliteStore:
         if not self._home.is_here:  # the files belong to the process this one was forked from
             self._closed = True
             return
-        with self._idle_lock:
-            if self._closed:
-                return
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        if self._closed:
+            return
+        self._closed = True
+        self._readers.close()
         # No write and, in memory, no reading is under way once these locks are ours.
         with self._shared or _no_lock(), self._group.idle():
             self._connection.close()
+            if not self.read_only and self.path != IN_MEMORY:
+                self._folder.close_last()
         self._turnstile.close()
         self._home.leave()
 
@@ -354,13 +383,11 @@ class SqliteStore:
             raise Closed
         self._home.check()
 
-    def _read_identity(self, path: str) -> Identity:
-        run = self._connection.execute
-        meta = dict(run("SELECT key, value FROM meta").fetchall())
-        node = run("SELECT id FROM node WHERE ref = 1").fetchone()
-        if node is None or len(meta.get("space", b"")) != 16 or len(meta.get("secret", b"")) != 32:
-            raise Damaged(f"{path} has lost its identity; restore it from a backup.")
-        return Identity(Id(meta["space"]), Id(node[0]), meta["secret"])
+    def _settle(self, connection: Database, *, anew: bool = False) -> None:
+        """Read who the space is, until it has an event: an empty one may take another identity, in any process."""
+        if anew or not self._settled:
+            self.identity, self._border = read_identity(connection, self.path, self.keys)
+            self._settled = bool(connection.execute("SELECT 1 FROM event LIMIT 1").fetchone())
 
 
 @contextmanager

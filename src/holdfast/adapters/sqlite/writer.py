@@ -2,65 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from holdfast.adapters.sqlite.database import Database
-from holdfast.adapters.sqlite.rows import FORGOTTEN, LIVE, QUARANTINED, SUPERSEDED, UNKNOWN, entry_check
+from holdfast.adapters.sqlite.rows import ASIDE, FORGOTTEN, LIVE, QUARANTINED, SUPERSEDED, UNKNOWN
+from holdfast.adapters.sqlite.sealing import OpenRows
+from holdfast.adapters.sqlite.tombs import LEAST_AT_ONCE, LISTED, entomb, erase, runs
 from holdfast.model.events import Bar, Change, Close, Entomb, Event, Put, Sealed, SetModel
 from holdfast.model.ids import Id, parse_id
+from holdfast.model.records import Content
 
 _KEEP_STAMP = "SELECT e.hlc, o.id, e.node_seq FROM event e JOIN node o ON o.ref = e.node WHERE e.seq = ?"
 _PUT_COLUMNS = "state, version, seq, kind, role, origin, said_ms, session, author, category, subject, source, terms"
 _INSERT = f"INSERT INTO memory (n, id, {_PUT_COLUMNS}) VALUES ({', '.join('?' * 15)})"
 _UPDATE = f"UPDATE memory SET ({_PUT_COLUMNS}) = ({', '.join('?' * 13)}) WHERE n = ?"
-_ERASED = (
-    "UPDATE memory SET (state, version, seq, close_seq, closed_by, kind, role, origin, said_ms, session, author, "
-    f"category, subject, source, terms) = ({FORGOTTEN}, 0, 0{', NULL' * 12}) WHERE n = ?"
-)
 
 
 class SqliteWriter:
     """Stores sealed events; lives as long as one transaction, since it remembers the highest numbers."""
 
-    def __init__(self, connection: Database, *, keep_vectors: bool = False) -> None:
+    def __init__(self, connection: Database, border: OpenRows, *, keep_vectors: bool = False) -> None:
         """Write through a connection.
 
         Args:
+            border: Seals what an encrypted space does not show.
             keep_vectors: Leave vectors alone, since what is written passes through states they do not belong to.
         """
+        self._connection = connection
         self._run = connection.execute
+        self._border = border
         self._nodes: dict[bytes, int] = {}
         self._next_seq: int | None = None
         self._next_n: int | None = None
         self._keep_vectors = keep_vectors
         self._entries: dict[int, int] = {}
 
-    def store(self, sealed: Iterable[Sealed]) -> None:
-        """Append events and carry out their changes."""
+    def store(self, sealed: Iterable[Sealed], pause: Callable[[], None] = lambda: None) -> None:
+        """Append events and carry out their changes.
+
+        Args:
+            pause: Called between two pieces of the work.
+        """
         last: dict[int, Event] = {}
-        for item in sealed:
-            event = item.event
-            header = event.header
-            seq = self._take_seq()
-            n, is_new = self._number(header.record) if any(header.record) else (0, False)
-            node = self._node(header.node, event)
-            self._run(
-                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    seq, node, header.node_seq, header.hlc, header.type, n, header.record, header.version,
-                    header.other, event.commitment, event.chain, event.salt, event.payload,
-                ),
-            )  # fmt: skip
-            last[node] = event
-            if is_new and not item.changes:
-                self.hold_place(n, header.record)
-            self.execute(event, seq, n, is_new, item.changes)
+        for run in runs(sealed):
+            pause()
+            node = self._node(run[0].event.header.node, run[0].event)
+            last[node] = run[-1].event
+            if len(run) >= LEAST_AT_ONCE and entomb(self._connection, self._border, run, node, self._take_seq(0)):
+                self._take_seq(len(run))
+                continue
+            for item in run:
+                self._store_one(item, node)
         for node, event in last.items():
             self._run(
                 "UPDATE node SET (node_seq, hlc, chain) = (?, ?, ?) WHERE ref = ?",
                 (event.header.node_seq, event.header.hlc, event.chain, node),
             )
+
+    def _store_one(self, item: Sealed, node: int) -> None:
+        event = item.event
+        header = event.header
+        seq = self._take_seq()
+        n, is_new = self._number(header.record) if any(header.record) else (0, False)
+        salt, payload = self._border.stored(event, seq)
+        self._run(
+            "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                seq, node, header.node_seq, header.hlc, header.type, n, header.record, header.version,
+                header.other, event.commitment, event.chain, salt, payload,
+            ),
+        )  # fmt: skip
+        if is_new and not item.changes:
+            self.hold_place(n, header.record)
+        self.execute(event, seq, n, is_new, item.changes)
 
     def execute(self, event: Event, seq: int, n: int, is_new: bool, changes: Iterable[Change]) -> None:
         """Carry out the changes of one stored event about memory ``n``."""
@@ -101,29 +116,29 @@ class SqliteWriter:
         held = None if is_new else self._run("SELECT state, seq, close_seq FROM memory WHERE n = ?", (n,)).fetchone()
         if held and (held[0] == FORGOTTEN or (held[1] and not self._outranks(event, held[1]))):
             return
-        state = SUPERSEDED if held and held[2] else QUARANTINED if content.quarantined else LIVE
+        state = SUPERSEDED if held and held[2] else _state_of(content)
         row = (
-            state, put.version, seq, content.kind, content.role, content.origin, content.valid_from, content.session,
-            content.author, content.category, content.subject, content.source, put.terms,
+            state, put.version, seq, content.kind, content.role, content.origin, content.valid_from,
+            *self._border.labels(content), self._border.terms(n, put.terms),
         )  # fmt: skip
         if held:
             self._run(_UPDATE, (*row, n))
             if held[1]:
-                for table in ("tag", "mark", "expiry", "derivation"):
+                for table in LISTED:
                     self._run(f"DELETE FROM {table} WHERE n = ?", (n,))
         else:
             self._run(_INSERT, (n, event.header.record, *row))
         for tag in content.tags:
-            self._run("INSERT OR IGNORE INTO tag VALUES (?, ?)", (n, tag))
+            self._run("INSERT OR IGNORE INTO tag VALUES (?, ?)", (n, self._border.label("tag", tag)))
         for mark in content.marks:
-            self._run("INSERT OR IGNORE INTO mark VALUES (?, ?)", (n, mark))
+            self._run("INSERT OR IGNORE INTO mark VALUES (?, ?)", (n, self._border.label("mark", mark)))
         if content.expires_at is not None:
             self._run("INSERT INTO expiry VALUES (?, ?)", (content.expires_at, n))
         for source in content.sources:
             self._run("INSERT OR IGNORE INTO derivation VALUES (?, ?)", (parse_id(source), n))
-        if held and state == QUARANTINED:
+        if held and state in (QUARANTINED, ASIDE):
             self._run("DELETE FROM backlog WHERE n = ?", (n,))
-        entry = entry_check(content.author, content.text, content.caption)
+        entry = self._border.entry(content.author, content.text, content.caption)
         if self._keep_vectors:
             self._entries[n] = entry
         elif held and self._run("SELECT 1 FROM vector WHERE n = ? AND entry = ?", (n, entry)).fetchone():
@@ -154,12 +169,7 @@ class SqliteWriter:
         (tomb_seq,) = self._run("SELECT tomb_seq FROM memory WHERE n = ?", (n,)).fetchone() or (None,)
         if tomb_seq and not self._outranks(event, tomb_seq):
             return
-        self._run(_ERASED, (n,))
-        self._run("UPDATE memory SET (tomb_seq, receipt) = (?, ?) WHERE n = ?", (seq, change.receipt, n))
-        for table in ("tag", "mark", "expiry", "derivation", "backlog", "vector"):
-            self._run(f"DELETE FROM {table} WHERE n = ?", (n,))
-        # The types are REMEMBERED and REVISED: only those hold what someone said.
-        self._run("UPDATE event SET (salt, payload) = (NULL, NULL) WHERE n = ? AND type IN (1, 2)", (n,))
+        erase(self._connection, self._border, [(n, seq)], change.receipt)
 
     def _state(self, n: int, record: Id) -> tuple[int, int | None]:
         self.hold_place(n, record)
@@ -170,9 +180,10 @@ class SqliteWriter:
         stamp = event.header.stamp
         return row is None or (stamp.hlc, stamp.node, stamp.node_seq) > row
 
-    def _take_seq(self) -> int:
+    def _take_seq(self, count: int = 1) -> int:
+        """The next number of an event; so many are taken from there on."""
         seq = self._next_seq or self._run("SELECT coalesce(max(seq), 0) + 1 FROM event").get
-        self._next_seq = seq + 1
+        self._next_seq = seq + count
         return seq
 
     def _number(self, record: Id) -> tuple[int, bool]:
@@ -190,3 +201,8 @@ class SqliteWriter:
                 self._run("INSERT INTO node (id, node_seq, hlc, chain) VALUES (?, 0, 0, ?)", (node, event.chain))
             self._nodes[node] = known[0] if known else self._run("SELECT last_insert_rowid()").get
         return self._nodes[node]
+
+
+def _state_of(content: Content) -> int:
+    """The state of a memory that nothing has superseded."""
+    return ASIDE if content.kind.is_aside else QUARANTINED if content.quarantined else LIVE

@@ -124,11 +124,11 @@ def _run(story: Story, path: Path, embedder: str | None, shower: Shower) -> Outc
             memory.settle(progress=bar)
         outcome.embedded_ms = (time.perf_counter() - start) * 1000
         outcome.degraded = memory.recall("hello", limit=1).degraded
-        shower.survival(outcome, memory.stats())
+        shower.survival(outcome, memory.summary())
         _ask_all(memory, story, outcome, shower)
         _correct_and_forget(memory, path, story, outcome, shower)
         outcome.problems = tuple(memory.check())
-        outcome.size_bytes = memory.stats().size_bytes
+        outcome.size_bytes = memory.summary().size_bytes
     return outcome
 
 

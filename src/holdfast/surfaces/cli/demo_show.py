@@ -13,8 +13,8 @@ from holdfast.surfaces.cli import demo_steps
 from holdfast.surfaces.cli.screen import Part, Screen, count_text, one_line, short_id, size_text
 
 if TYPE_CHECKING:
+    from holdfast.model.insight import Summary
     from holdfast.model.recollection import Hit, Recollection
-    from holdfast.model.reports import Stats
     from holdfast.surfaces.cli.demo import Outcome
     from holdfast.surfaces.cli.demo_child import Death
     from holdfast.surfaces.cli.demo_steps import Answer, Corrected, Erased
@@ -72,7 +72,7 @@ class Shower:
         else:
             self.show.mark("bad", f"The process was not killed; it ended with {death.code}")
 
-    def survival(self, outcome: Outcome, stats: Stats) -> None:
+    def survival(self, outcome: Outcome, stats: Summary) -> None:
         if self.show is None:
             return
         survival, entries = outcome.survival, len(outcome.story.entries)

@@ -15,9 +15,10 @@ from holdfast.surfaces.cli.demo_child import count_bytes
 if TYPE_CHECKING:
     from holdfast.memory import Memory
     from holdfast.model.erasure import ForgetReceipt
+    from holdfast.model.insight import History
     from holdfast.model.recollection import Recollection
     from holdfast.model.records import Record
-    from holdfast.model.reports import HistoryEntry, ImportReport
+    from holdfast.model.reports import ImportReport
     from holdfast.surfaces.cli.demo_story import Correction, Entry, Erasure, Question, Story
 
 TOP = 10
@@ -79,7 +80,7 @@ class Corrected:
     new: Record
     before: Recollection
     after: Recollection
-    history: Sequence[HistoryEntry]
+    history: History
     refused: bool
     faults: tuple[str, ...]
 
@@ -98,7 +99,7 @@ class Erased:
     before: Recollection
     receipt: ForgetReceipt
     after: Recollection
-    history: Sequence[HistoryEntry]
+    history: History
     again: ImportReport
     seen_before: int
     seen_after: int
@@ -107,7 +108,7 @@ class Erased:
 
 def survey(memory: Memory, story: Story) -> Survival:
     """See what of the story is in the space, and whether the space is well."""
-    stats = memory.stats()
+    stats = memory.summary()
     held = defaultdict[tuple[str | None, str], list[str]](list)
     for record in memory.records():
         held[record.session, record.text].append(record.id)

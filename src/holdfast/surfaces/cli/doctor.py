@@ -16,7 +16,7 @@ import click
 
 from holdfast.errors import InvalidField
 from holdfast.surfaces.cli import failure
-from holdfast.surfaces.cli.options import embedder_argument, end, must_be_a_file, settings_of, show_json, space_options
+from holdfast.surfaces.cli.options import end, must_be_a_file, reading, settings_of, show_json, space_options
 
 if TYPE_CHECKING:
     from holdfast.config import Settings
@@ -215,21 +215,27 @@ def _space(settings: Settings) -> Iterator[Finding]:
     from holdfast.errors import HoldfastError
 
     if not settings.db.exists():
-        yield Finding("space", "good", f"none at {settings.db} yet; the first write makes it")
+        if settings.spaces is not None:
+            yield Finding("space", "bad", f"there is no house at {settings.db.parent}", "holdfast house create NAME")
+        else:
+            yield Finding("space", "good", f"none at {settings.db} yet; the first write makes it")
         return
-    from holdfast.memory import Memory
     from holdfast.surfaces.cli.screen import count_text, size_text
 
     try:
         must_be_a_file(settings.db)
-        embedder = embedder_argument(settings.embedder)
-        with Memory.open(settings.db, embedder=embedder, read_only=True, create=False) as memory:
-            stats = memory.stats()
+        with reading(settings) as memory:
+            stats, encryption = memory.summary(), memory.storage.encryption()
     except HoldfastError as error:
         yield Finding("space", "bad", str(error), _remedy(error))
         return
     told = f"opens; {count_text(stats.live, 'memory', 'memories')}, {size_text(stats.size_bytes)}"
     yield Finding("space", "good", f"{told}, model {stats.model or 'none yet'}")
+    if encryption is not None:
+        used = max(encryption.events, encryption.vectors)
+        detail = f"encrypted under the key {encryption.key_id}; data key used {used:,} of {encryption.most:,} times"
+        do = None if encryption.advice is None else f"holdfast key rotate --data ({encryption.advice})"
+        yield Finding("encryption", "good" if do is None else "warn", detail, do)
     yield from _permissions(settings.db)
     waiting = count_text(stats.pending, "memory", "memories")
     if stats.pending:
@@ -259,6 +265,8 @@ def _permissions(db: Path) -> Iterator[Finding]:
 def _remedy(error: Exception) -> str:
     from holdfast import errors
 
+    if isinstance(error, errors.NotAllowed):
+        return "holdfast house list shows the spaces you may see; its owner grants more."
     if isinstance(error, errors.NotASpace):
         return "Name the file of a space with --db; this one is something else."
     if isinstance(error, errors.NewerSchema):
@@ -267,6 +275,10 @@ def _remedy(error: Exception) -> str:
         return "Copy the file first, run holdfast check on the copy, and restore a backup or an export."
     if isinstance(error, errors.ModelMismatch):
         return "Name the model the space was made with by --embedder, or --embedder none for recall by words."
+    if isinstance(error, errors.KeyNeeded | errors.WrongKey):
+        return "Name the keyring it was made with by --keyring; without its key nothing can open it."
+    if isinstance(error, errors.NotEncrypted):
+        return "holdfast key encrypt encrypts it; --keyring none opens it as it is."
     if isinstance(error, errors.StoreReadOnly):
         return "Check who owns the file and its folder."
     return "Try again; if it stays, report it."

@@ -27,8 +27,8 @@ EXIT_CODES = {
     OK: "It worked.",
     PROBLEMS: "Problems were found, or nothing was found where something was asked for.",
     USAGE: "The command line, a setting or the input is not valid.",
-    NOT_FOUND: "There is no memory with that id, or it was forgotten.",
-    CONFLICT: "It contradicts what is stored, would overwrite a file, or the policy refuses it.",
+    NOT_FOUND: "There is no such memory, or it was forgotten; no such space, or you may not do that there.",
+    CONFLICT: "It contradicts what is stored, would overwrite a file, or the policy or a quota refuses it.",
     UNUSABLE: "The store cannot be used: missing, not a space, damaged, read-only, newer, or of another model.",
     TEMPORARY: "It may work later: the space is busy, the disk is full, or the embedding model fails.",
     DEFECT: "A defect in Holdfast; set HOLDFAST_DEBUG=1 to see where.",
@@ -80,9 +80,13 @@ class Defect(errors.HoldfastError):
 
 
 _WORDING = (
+    (re.compile(r"storage\.encrypt\(key\)"), "holdfast key encrypt"),
+    (re.compile(r"storage\.rotate_key\(data=True\)|rotate_key\(data=True\)"), "holdfast key rotate --data"),
     (re.compile(r"pass readmit=True"), "give --readmit"),
     (re.compile(r"remember them with readmit=True"), "holdfast add them with --readmit"),
     (re.compile(r"readmit=True"), "--readmit"),
+    (re.compile(r"replace=True"), "--force"),
+    (re.compile(r"\bmemory\.storage\.journal\(\)"), "holdfast export --lossless"),
     (re.compile(r"mentions=True"), "--mentions"),
     (re.compile(r"(goes with) about\b"), r"\1 --about"),
     (re.compile(r"\bskip_errors(=True)?\b"), "--skip-errors"),
@@ -99,6 +103,11 @@ _WORDING = (
     (re.compile(r"\bcorrect\(\)"), "holdfast correct"),
     (re.compile(r"\bsettle\(\)|\brebuild\(\)"), "holdfast rebuild"),
     (re.compile(r"\b(forget|recall|export|check)\(\)"), r"holdfast \1"),
+    (re.compile(r"\brestrict\(\)"), "holdfast house restrict"),
+    (
+        re.compile(r"^There is no house in (.+?)\. Nothing was made; open it with create=True to make one\."),
+        r"There is no house in \1 yet; holdfast house create makes one with its first space. Nothing was made.",
+    ),
 )
 """What a message says to a program, and what it says to a person at a command line."""
 

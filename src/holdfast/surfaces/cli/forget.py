@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from holdfast.memory import Memory
     from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Verification
 
+KINDS = ("turn", "fact", "recall", "expectation")
+"""The names of `holdfast.model.records.Kind`, which is loaded later; a test compares them."""
+_SAID = ("payloads", "vectors")
 _SHOWN = 20
 """Memories of a preview that are shown to a person."""
 
@@ -37,6 +40,10 @@ _SHOWN = 20
 @click.option("--session", metavar="NAME", help="What was said in that session.")
 @click.option("--since", metavar="TIME", help="What was said, or became true, from then on.")
 @click.option("--until", metavar="TIME", help="What was said, or became true, before then.")
+@click.option("--category", "categories", metavar="NAME", multiple=True, help="Facts of that category: preference, …")
+@click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Memories of that kind.")
+@click.option("--source", "sources", metavar="TEXT", multiple=True, help="What came from exactly there.")
+@click.option("--tag", "tags", metavar="NAME", multiple=True, help="What has that tag.")
 @where_option
 @click.option("--query", metavar="TEXT", help="What a recall of TEXT finds.")
 @click.option("--limit", type=int, default=10, show_default=True, help="With --query, how many at most.")
@@ -48,6 +55,10 @@ _SHOWN = 20
 def forget_command(
     ids: tuple[str, ...],
     where: tuple[str, ...],
+    categories: tuple[str, ...],
+    kinds: tuple[str, ...],
+    sources: tuple[str, ...],
+    tags: tuple[str, ...],
     dry_run: bool,
     confirm: str | None,
     reason: str | None,
@@ -60,18 +71,21 @@ def forget_command(
 ) -> None:
     """Erase memories, and everything derived from them, for good.
 
-    What meets every condition is erased: the given IDs, or what the options select.
+    What meets every condition is erased: the given IDs, or what the options select. The same option again
+    means either.
     """
     from holdfast.surfaces import wire
 
     if not (yes or dry_run or confirm) and not sys.stdin.isatty():
         raise failure.WrongUsage("Forgetting cannot be undone; give --yes where nobody can be asked.")
     with writing(settings_of(db, embedder, as_)) as memory:
-        conditions["where"] = filters_of(where)
+        conditions["where"] = filters_of(where, category=categories, kind=kinds, source=sources, tag=tags)
         named = tuple(dict.fromkeys(full_id(memory, one) for one in ids))
         preview = memory.preview_forget(*named, **conditions)
         if confirm is None and dry_run:
             show_preview(preview, as_json=as_json)
+            if not len(preview):
+                end(failure.PROBLEMS)
             return
         if not len(preview) and not any(_is_gone(memory, one) for one in named):
             failure.warn("nothing that is held meets these conditions; nothing was forgotten")
@@ -140,7 +154,7 @@ def verify_command(kept: str, db: str | None, embedder: str | None, as_: str | N
     if as_json:
         show_json(wire.verification_to_wire(found))
     else:
-        _show_verification(found)
+        show_verification(found)
     if not found.holds:
         end(failure.PROBLEMS)
 
@@ -185,6 +199,9 @@ def show_receipt(receipt: ForgetReceipt, indent: int = 0) -> None:
         show.line(f"Forgotten before: {len(receipt.already)}", indent=indent)
     payloads, vectors = count_text(receipt.payloads, "payload"), count_text(receipt.vectors, "vector")
     show.line(f"Erased: {payloads} of the journal, {vectors}", indent=indent)
+    others = [f"{name} {count:,}" for name, count in receipt.surfaces.items() if count and name not in _SAID]
+    if others:
+        show.line((f"And from tables: {', '.join(others)}", "dim"), indent=indent)
     left, looked_for = receipt.residue
     if looked_for:
         show.line(f"Looked for {count_text(looked_for, 'text')} in the files: {left} found", indent=indent)
@@ -204,7 +221,8 @@ def _is_gone(memory: Memory, id_text: str) -> bool:
     return False
 
 
-def _show_verification(found: Verification) -> None:
+def show_verification(found: Verification) -> None:
+    """Whether what was kept still holds, for a person."""
     from holdfast.surfaces.cli.screen import screen
 
     show = screen()
@@ -237,4 +255,4 @@ def _list(preview: ForgetPreview, *, err: bool) -> None:
         if len(records) > _SHOWN:
             click.echo(f"  and {len(records) - _SHOWN:,} more", err=err)
     if not len(preview):
-        click.echo("nothing that is held meets these conditions", err=err)
+        click.echo("Nothing that is held meets these conditions; nothing would be forgotten.", err=err)

@@ -10,6 +10,8 @@ from holdfast.surfaces.cli import failure
 from holdfast.surfaces.cli.options import end, json_option, reading, settings_of, show_json, space_options, writing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from holdfast.surfaces.wire import Json
 
 
@@ -18,13 +20,19 @@ if TYPE_CHECKING:
 def check_command(db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
     """Look for what is wrong with the space: every payload, the chain, and all that follows from them."""
     from holdfast.errors import Damaged
-    from holdfast.surfaces.cli.screen import count_text, screen
 
     try:
         with reading(settings_of(db, embedder or "none", as_)) as memory:
             problems = memory.check()
     except Damaged as error:
         problems = [str(error)]
+    show_problems(problems, as_json=as_json)
+
+
+def show_problems(problems: Sequence[str], *, as_json: bool) -> None:
+    """What a check found; ends the command with 1 where it found something."""
+    from holdfast.surfaces.cli.screen import count_text, screen
+
     show = screen()
     if as_json:
         listed: list[Json] = [*problems]
@@ -55,7 +63,7 @@ def rebuild_command(no_embed: bool, db: str | None, embedder: str | None, as_: s
                     memory.settle(progress=bar)
             except EmbedderError as error:
                 failure.warn(f"rebuilt; vectors follow later: {error}")
-        pending = memory.stats().pending
+        pending = memory.summary().pending
     if as_json:
         show_json({"digest": digest, "pending": pending})
         return

@@ -22,23 +22,36 @@ COMMANDS = {
     "add": "write",
     "chat-log": "chat",
     "recall": "read",
+    "explain": "asked",
+    "replay": "asked",
+    "expect": "asked",
     "import": "move",
-    "export": "move",
+    "export": "export",
+    "backup": "backup",
+    "restore": "backup",
     "correct": "write",
     "forget": "forget",
     "receipts": "forget",
     "verify": "forget",
     "proof": "forget",
-    "history": "read",
-    "stats": "read",
+    "list": "look",
+    "show": "look",
+    "history": "account",
+    "why": "account",
+    "stats": "stats",
     "check": "keep",
     "rebuild": "keep",
+    "house": "house",
     "audit": "admission",
     "release": "admission",
+    "key": "key",
     "doctor": "doctor",
+    "bench": "bench",
     "completion": "keep",
 }
 """Commands in the order of the help page, and the module each is in."""
+GROUPS = frozenset({"expect", "house", "key"})
+"""Those with commands of their own behind them."""
 
 
 class HoldfastGroup(click.Group):
@@ -99,7 +112,7 @@ def _json_behind(given: list[str]) -> list[str]:
         else:
             place += 2 if rest[place] == "--db" else 1
     if wanted and place < len(rest):
-        rest.insert(place + 1, "--json")
+        rest.insert(place + (2 if rest[place] in GROUPS else 1), "--json")
     return rest
 
 
@@ -114,7 +127,7 @@ def cli(space: str | None) -> None:
     """The memory an AI agent can rely on, in one file.
 
     `holdfast demo` shows what it does. A space is named with --db FILE, HOLDFAST_DB, or `db` in
-    holdfast.toml; without any it is holdfast.db in your data folder.
+    holdfast.toml; without any it is holdfast.db in your data folder. --space NAME names one of a house instead.
     """
 
 

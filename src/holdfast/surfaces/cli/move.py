@@ -1,12 +1,10 @@
-"""Moving memories in and out: import, export."""
+"""Taking memories in: import."""
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -18,7 +16,7 @@ from holdfast.surfaces.cli import failure
 from holdfast.surfaces.cli.options import end, must_be_a_file, reading, settings_of, show_json, space_options, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from holdfast.config import Settings
@@ -26,11 +24,13 @@ if TYPE_CHECKING:
     from holdfast.model.reports import ImportReport, Skipped
 
 SHOWN_LINES = 20
-_TRIED_BYTES = 1_000_000
+_READ_ONCE = ("conversation", "records")
+"""Formats that may come through a pipe."""
+_TRIED_BYTES = 100_000
 """How much of a file is read before a space is made for it."""
 FORMATS = (
-    "auto", "conversation", "records", "chatgpt", "claude", "claude-code", "codex", "letta", "mem0", "mcp-memory",
-    "jsonl", "markdown",
+    "auto", "conversation", "records", "journal", "chatgpt", "claude", "claude-code", "codex", "letta", "mem0",
+    "mcp-memory", "jsonl", "markdown",
 )  # fmt: skip
 """Named here, so that help and completion need not load the importers."""
 
@@ -41,7 +41,7 @@ FORMATS = (
     "--format", "format_", type=click.Choice(FORMATS), default="auto", show_default=True, help="What PATH holds."
 )
 @click.option("--dry-run", is_flag=True, help="Write nothing; show what would be added, skipped and removed.")
-@click.option("--skip-errors", is_flag=True, help="Go on after a line that cannot be taken, and report it.")
+@click.option("--skip-errors", is_flag=True, help="Go on after a line or an entry that cannot be taken, and report it.")
 @click.option("--zone", default="UTC", show_default=True, help="Offset for times that have none, such as +01:00.")
 @click.option("--yes", is_flag=True, help="Remove what is gone at its source, also more than 100 facts.")
 @click.option("--no-embed", is_flag=True, help="Leave the vectors to the next command that writes.")
@@ -65,14 +65,17 @@ def import_command(
     Importing the same again adds nothing twice. Ends with 1 where something was skipped that should
     not have been.
     """
-    from holdfast.surfaces import wire
     from holdfast.surfaces.cli.screen import progress
 
     settings = settings_of(db, embedder, as_)
     source = _lines_of_input() if path == "-" else _readable(path, format_)
     must_be_a_file(settings.db)
     if not dry_run and not settings.db.exists():
-        source = _tried(source, format_, zone, skip_errors=skip_errors)
+        source, fruitless = _tried(source, format_, zone, settings, skip_errors=skip_errors)
+        if fruitless is not None:
+            failure.warn(f"there is nothing to take, so {settings.db} was not made")
+            _end_import(fruitless, 0, as_json=as_json)
+            return
     with _trying(settings) if dry_run else writing(settings, create=True, embed=not no_embed) as memory:
         with _keeping(memory, dry_run=dry_run):
             with progress("Importing", in_bytes=path != "-") as bar:
@@ -82,92 +85,8 @@ def import_command(
                 )  # fmt: skip
             if not no_embed and not dry_run:
                 _embed(memory)
-        pending = 0 if dry_run else memory.stats().pending
-    if as_json:
-        show_json(wire.report_to_wire(report) | {"pending": pending})
-    else:
-        _show_report(report, pending)
-    if any(not skipped.intended for skipped in report.skipped):
-        end(failure.PROBLEMS)
-
-
-@click.command("export", short_help="Write every live memory as JSON lines.")
-@click.option(
-    "-o", "--output", metavar="FILE", help="Write to a file, whole or not at all; standard output otherwise, and for -."
-)
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
-@click.option("--superseded", is_flag=True, help="Superseded memories too.")
-@space_options
-def export_command(
-    output: str | None,
-    force: bool,
-    superseded: bool,
-    db: str | None,
-    embedder: str | None,
-    as_: str | None,
-    as_json: bool,
-) -> None:
-    """Every live memory as one JSON object a line, in order of arrival; `holdfast import` reads it back."""
-    from holdfast.surfaces import wire
-    from holdfast.surfaces.cli.screen import count_text
-
-    settings = settings_of(db, embedder or "none", as_)
-    output = None if output == "-" else output
-    if output is not None and not force and Path(output).exists():
-        raise failure.FileExists(f"{output} is there already; --force replaces it. Nothing was written.")
-    if output is not None and _same_space(Path(output), settings.db):
-        raise failure.WrongUsage(f"{output} belongs to the space itself. Nothing was written.")
-    with reading(settings) as memory:
-        if output is None:
-            for line in memory.export(superseded=superseded):
-                click.echo(wire.safe_json(line))
-            return
-        written = _write_whole(Path(output), _export_lines(memory, superseded), force=force)
-    if as_json:
-        show_json({"file": str(Path(output).absolute()), "memories": written})
-    else:
-        failure.warn(f"{count_text(written, 'memory', 'memories')} written to {output}")
-
-
-def _export_lines(memory: Memory, superseded: bool) -> Iterator[str]:
-    from holdfast.surfaces import wire
-
-    return (wire.safe_json(line) for line in memory.export(superseded=superseded))
-
-
-def _write_whole(path: Path, lines: Iterable[str], *, force: bool) -> int:
-    """Write lines to a new file beside ``path`` and put it in place when it is durable; gives their number."""
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:100]}.", suffix=".part")
-    written = 0
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            for line in lines:
-                file.write(line + "\n")
-                written += 1
-            file.flush()
-            os.fsync(file.fileno())
-        _put_in_place(Path(name), path, force=force)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return written
-
-
-def _put_in_place(part: Path, path: Path, *, force: bool) -> None:
-    if force or not hasattr(os, "link"):
-        part.replace(path)
-        return
-    try:
-        # A link fails where a file came to be in the meantime; a rename would replace it.
-        path.hardlink_to(part)
-    except FileExistsError:
-        raise failure.FileExists(f"{path} is there already; --force replaces it. Nothing was written.") from None
-    except OSError:
-        part.replace(path)
-
-
-def _same_space(output: Path, db: Path) -> bool:
-    files = [db.with_name(db.name + suffix).resolve() for suffix in ("", "-wal", "-shm", "-journal")]
-    return output.resolve() in files
+        pending = 0 if dry_run else memory.summary().pending
+    _end_import(report, pending, as_json=as_json)
 
 
 def _readable(name: str, format_: str) -> str:
@@ -175,7 +94,11 @@ def _readable(name: str, format_: str) -> str:
     from holdfast.errors import InvalidInput
 
     path = Path(name)
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise InvalidInput(f"{name:.200} cannot be read ({error.strerror}). Nothing was written.") from None
+    if not is_there:
         raise InvalidInput(f"There is no file {name}. Nothing was written.")
     if path.is_dir():
         if format_ in ("conversation", "records"):
@@ -186,41 +109,65 @@ def _readable(name: str, format_: str) -> str:
     return name
 
 
-def _tried(source: str | Iterator[str], format_: str, zone: str, *, skip_errors: bool) -> str | Iterator[str]:
-    """The source again, after a look at its start: what is refused as a whole leaves no empty space behind.
+def _tried(
+    source: str | Iterator[str], format_: str, zone: str, settings: Settings, *, skip_errors: bool
+) -> tuple[str | Iterator[str], ImportReport | None]:
+    """The source again, and a report where nothing of it can be taken: no empty space is made for that.
+
+    Its start is imported into a space in memory, as far as something was taken from it.
 
     Raises:
-        HoldfastError: nothing of it can be taken.
+        HoldfastError: it is refused as a whole.
     """
+    from holdfast.core.journal_lines import is_journal
+    from holdfast.errors import HoldfastError
     from holdfast.memory import Memory
 
     start: str | list[str]
     if isinstance(source, str):
-        if not (Path(source).is_file() or Path(source).is_dir()):
-            return source  # a pipe is read once only
+        if format_ in _READ_ONCE and not Path(source).is_file():
+            return source, None  # a pipe is read once only; for other formats it is refused before it is read
         start = source
     else:
         start = list(islice((line for line in source if line.strip()), 1))
-        source = chain(start, source)
-    with Memory.open(":memory:", embedder=None) as trial, suppress(_Enough):
+        if any(is_journal(line) for line in start):
+            start.extend(source)  # it is taken in whole or not at all, so all of it is looked through
+            source = iter(start)
+        else:
+            source = chain(start, source)
+    with Memory.open(":memory:", embedder=None, as_=settings.principal, policy=settings.policy) as trial:
 
-        def look(*, go_on: bool) -> ImportReport:
-            return trial.import_(
-                start, format=format_, skip_errors=go_on, zone=zone, dry_run=True, progress=_enough
-            )  # fmt: skip
+        def enough(done: int, total: int) -> None:
+            if done > _TRIED_BYTES and _ever_held(trial):
+                raise _Enough
 
-        if not look(go_on=True).added and not skip_errors:
-            look(go_on=False)
-    return source
+        try:
+            report = trial.import_(
+                start, format=format_, skip_errors=skip_errors, zone=zone, confirm_removal=True, progress=enough
+            )
+        except _Enough:
+            return source, None
+        except HoldfastError:
+            if not _ever_held(trial):
+                raise
+            return source, None
+        return source, None if isinstance(start, list) or _ever_held(trial) else report
 
 
 class _Enough(Exception):
-    """So much was read that it is known to be readable."""
+    """So much was read that something is known to be taken."""
 
 
-def _enough(done: int, total: int) -> None:
-    if done > _TRIED_BYTES:
-        raise _Enough
+def _end_import(report: ImportReport, pending: int, *, as_json: bool) -> None:
+    """Show what an import did; where something was skipped that should not have been, end with 1."""
+    from holdfast.surfaces import wire
+
+    if as_json:
+        show_json(wire.report_to_wire(report) | {"pending": pending})
+    else:
+        _show_report(report, pending)
+    if any(not skipped.intended for skipped in report.skipped):
+        end(failure.PROBLEMS)
 
 
 def _embed(memory: Memory) -> None:
@@ -236,7 +183,7 @@ def _embed(memory: Memory) -> None:
 
 
 def _ever_held(memory: Memory) -> int:
-    stats = memory.stats()
+    stats = memory.summary()
     return stats.live + stats.superseded + stats.forgotten
 
 
@@ -260,7 +207,7 @@ def _trying(settings: Settings) -> AbstractContextManager[Memory]:
     """The space, only to be read; an empty one where there is none yet."""
     from holdfast.memory import Memory
 
-    if settings.db.exists():
+    if settings.spaces is not None or settings.db.exists():
         return reading(replace(settings, embedder="none"))
     return Memory.open(":memory:", embedder=None, as_=settings.principal)
 
@@ -283,6 +230,7 @@ def _show_report(report: ImportReport, pending: int) -> None:
     show.line((count_text(report.added, "memory", "memories"), "bold"), f" {would}added")
     gone = "would be removed: gone at the source" if report.dry_run else "removed: gone at the source"
     for count, what in (
+        (report.corrected, "would be corrected" if report.dry_run else "corrected"),
         (report.unchanged, "there already"),
         (report.removed, gone),
         *((count, f"of those {verdict} by the policy") for verdict, count in report.verdicts.items()),

@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from holdfast.surfaces.cli.failure import NoSpace, WrongUsage, warn
+from holdfast.surfaces.cli.place import (
+    as_option,
+    house_option,
+    key_argument,
+    keyring_option,
+    space_of_house,
+    space_option,
+)
+from holdfast.surfaces.cli.place import embedder_argument as embedder_argument
+from holdfast.surfaces.cli.place import settings_of as settings_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +49,10 @@ def space_options(command: Command) -> Command:
     """The options of every command that uses a space."""
     for option in (
         json_option,
-        click.option("--as", "as_", metavar="NAME", help="Principal who acts, noted with what is written."),
+        as_option,
+        space_option,
+        house_option,
+        keyring_option,
         click.option(
             "--embedder", metavar="MODEL", help="Model: auto, none, a folder, openai:MODEL[@URL], ollama:MODEL[@URL]."
         ),
@@ -53,54 +66,57 @@ def where_option(command: Command) -> Command:
     """``--where``."""
     return click.option(
         "--where",
-        metavar="FIELD=VALUE",
+        metavar="FILTER",
         multiple=True,
-        help="Only memories whose field has this value; the same field again means either. Fields: author, role, "
-        "session, kind, category, subject, source, tag, mark, origin.",
+        help="Only memories for which this is true, such as 'category = health and not tag in (a, b)'; several must "
+        "all be, but FIELD=VALUE again with the same field means either. Fields: author, role, session, kind, "
+        "category, subject, predicate, object, source, tag, mark, origin, trust, actor, text, caption, confidence, "
+        "importance, valid_from, valid_to, recorded_at, expires_at, attributes.NAME.",
     )(command)
 
 
-def filters_of(conditions: Iterable[str]) -> dict[str, list[str]] | None:
-    """Filters by field from ``field=value`` texts.
+def filters_of(conditions: Iterable[str], **exact: Iterable[str]) -> dict[str, object] | None:
+    """One filter from several texts; what only says which values a field may have is joined field by field.
+
+    Args:
+        exact: Further values by field, as they are.
 
     Raises:
-        InvalidFilter: one is not of that form.
+        InvalidFilter: one cannot be read.
     """
-    from holdfast.errors import InvalidFilter
+    from holdfast.core.filter_text import filter_from_text
+    from holdfast.core.filters import to_json
+    from holdfast.model.filters import Condition, Op
 
-    filters: dict[str, list[str]] = {}
-    for condition in conditions:
-        field, equals, value = condition.partition("=")
-        if not equals or not field.strip():
-            raise InvalidFilter(f"{condition!r:.80} is not a filter; write field=value, such as author=Ada.")
-        filters.setdefault(field.strip(), []).append(value)
-    return filters or None
-
-
-def settings_of(db: str | None, embedder: str | None = None, as_: str | None = None, *, files: bool = True) -> Settings:
-    """The settings that hold, with what the command line says on top; ``files`` says whether files are read."""
-    from holdfast.config import load_settings
-
-    context = click.get_current_context(silent=True)
-    before = context.find_root().params.get("space") if context else None
-    options = {"db": before if db is None else db, "embedder": embedder, "principal": as_}
-    return load_settings(options, files=files)
-
-
-def embedder_argument(embedder: str) -> str | None:
-    """What `Memory.open` takes for an ``embedder`` setting."""
-    return None if embedder.lower() == "none" else embedder
+    fields: dict[str, list[object]] = {}
+    others = list[dict[str, object]]()
+    for found in map(filter_from_text, conditions):
+        if isinstance(found, Condition) and found.op is Op.IN:
+            told = to_json(found)[found.field]
+            fields.setdefault(found.field, []).extend(told.get("in", [told.get("eq")]))
+        else:
+            others.append(to_json(found))
+    for field, values in exact.items():
+        if given := list(values):
+            fields.setdefault(field, []).extend(given)
+    joined = [{field: values} for field, values in fields.items()] + others
+    return {"and": joined} if joined else None
 
 
 @contextmanager
 def reading(settings: Settings) -> Generator[Memory]:
-    """The space, never written.
+    """The space, never written; in a house, only checked for the principal's right to read.
 
     Raises:
         NoSpace: there is none.
+        NotAllowed: the house has none of that name for this principal.
     """
     from holdfast.memory import Memory
 
+    if settings.spaces is not None:
+        with space_of_house(settings) as memory:
+            yield memory
+        return
     _must_exist(settings)
     embedder = embedder_argument(settings.embedder)
     with Memory.open(
@@ -110,6 +126,7 @@ def reading(settings: Settings) -> Generator[Memory]:
         read_only=True,
         create=False,
         policy=settings.policy,
+        key=key_argument(settings),
     ) as memory:
         yield memory
 
@@ -124,9 +141,14 @@ def writing(settings: Settings, *, create: bool = False, embed: bool = True) -> 
 
     Raises:
         NoSpace: there is none and ``create`` is not set.
+        NotAllowed: the house has none of that name for this principal.
     """
     from holdfast.memory import Memory
 
+    if settings.spaces is not None:
+        with space_of_house(settings, embed=embed) as memory:
+            yield memory
+        return
     must_be_a_file(settings.db)
     if create:
         settings.db.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -134,8 +156,9 @@ def writing(settings: Settings, *, create: bool = False, embed: bool = True) -> 
         _must_exist(settings)
     embedder = embedder_argument(settings.embedder) if embed else None
     with Memory.open(
-        settings.db, embedder=embedder, as_=settings.principal, create=create, policy=settings.policy
-    ) as memory:
+        settings.db, embedder=embedder, as_=settings.principal, create=create, policy=settings.policy,
+        key=key_argument(settings, create=create), touches=settings.touches,
+    ) as memory:  # fmt: skip
         yield memory
 
 
@@ -147,7 +170,7 @@ def write_new(settings: Settings, act: Callable[[Memory], T], show: Callable[[T]
     from holdfast.memory import Memory
 
     must_be_a_file(settings.db)
-    if not settings.db.exists():
+    if settings.spaces is None and not settings.db.exists():
         with Memory.open(":memory:", embedder=None, as_=settings.principal, policy=settings.policy) as trial:
             act(trial)
     with writing(settings, create=True) as memory:

@@ -1,8 +1,8 @@
-"""Commands that only read: recall, history, stats."""
+"""Recall at the command line."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,20 +10,20 @@ from holdfast.surfaces.cli import failure
 from holdfast.surfaces.cli.options import (
     end,
     filters_of,
-    full_id,
     given_text,
     reading,
     settings_of,
     show_json,
     space_options,
     where_option,
+    writing,
 )
+from holdfast.surfaces.cli.place import all_spaces_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from holdfast.model.recollection import Hit, Recollection
-    from holdfast.model.reports import HistoryEntry, Stats
     from holdfast.surfaces.cli.screen import Screen
 
 CUT_CHARS = 400
@@ -34,12 +34,21 @@ CUT_CHARS = 400
 @click.option("--why", is_flag=True, help="Show what each signal gave to each score.")
 @click.option("--text", "as_text", is_flag=True, help="Only the text for a prompt: fenced, dated and cited.")
 @click.option("--full", is_flag=True, help="Do not cut long texts.")
-@click.option("--budget", type=int, metavar="TOKENS", help="Take memories until their text fills so many tokens.")
-@click.option("--limit", type=int, default=10, show_default=True, help="The most memories, up to 1000.")
+@click.option(
+    "--budget", type=int, metavar="TOKENS", help="Take the best set of memories whose text stays within so many."
+)
+@click.option("--limit", type=int, help="The most memories, up to 1000; without it 10, or what the budget holds.")
 @where_option
 @click.option("--since", metavar="TIME", help="Only what was said, or became true, from this time on.")
 @click.option("--until", metavar="TIME", help="Only what was said, or became true, before this time.")
 @click.option("--now", metavar="TIME", help="The moment the question is asked, for words like 'last week'.")
+@click.option("--at", metavar="TIME", help="Answer as then; takes a second for 50,000 events.")
+@click.option("--keep", is_flag=True, help="Keep the question and the ids of the answer, for `holdfast replay`.")
+@click.option("--thorough", is_flag=True, help="Look closer at the best, token by token; slower the first time.")
+@click.option(
+    "--min-confidence", type=float, default=0.0, metavar="CHANCE", help="Show nothing where the confidence is lower."
+)
+@all_spaces_option
 @space_options
 def recall_command(
     query: str | None,
@@ -47,26 +56,51 @@ def recall_command(
     as_text: bool,
     full: bool,
     budget: int | None,
-    limit: int,
+    limit: int | None,
     where: tuple[str, ...],
     since: str | None,
     until: str | None,
     now: str | None,
+    at: str | None,
+    keep: bool,
+    thorough: bool,
+    min_confidence: float,
     db: str | None,
     embedder: str | None,
     as_: str | None,
     as_json: bool,
 ) -> None:
-    """What is remembered about QUERY (or standard input), best first, with reasons."""
+    """What is remembered about QUERY (or standard input), best first, with reasons.
+
+    In a house, --space given several times or --all-spaces asks several spaces at once; each hit names its own.
+    """
     from holdfast.surfaces import wire
     from holdfast.surfaces.cli.screen import screen, visible
 
     if as_text and (why or as_json):
         raise failure.WrongUsage("--text goes without --why and --json; --json has all of it.")
     filters, question = filters_of(where), given_text(query)
-    with reading(settings_of(db, embedder, as_)) as memory:
-        found = memory.recall(
-            question, budget_tokens=budget, limit=limit, where=filters, since=since, until=until, now=now
+    settings = settings_of(db, embedder, as_, several=True)
+    asked: dict[str, Any] = {
+        "budget_tokens": budget, "limit": limit, "where": filters, "since": since, "until": until, "now": now
+    }  # fmt: skip
+    if settings.spaces is not None and len(settings.spaces) != 1:
+        from holdfast.surfaces.cli.house_across import recall_across
+
+        if thorough or keep or at:
+            raise failure.WrongUsage("--thorough, --keep and --at look into one space; name it with --space.")
+        cut = None if full else CUT_CHARS
+        asked["min_confidence"] = min_confidence
+        if not recall_across(settings, question, why=why, as_text=as_text, as_json=as_json, cut=cut, **asked):
+            end(failure.PROBLEMS)
+        return
+    if keep and (at or min_confidence):
+        raise failure.WrongUsage("--keep goes without --at and --min-confidence; what is kept is the answer as of now.")
+    with writing(settings) if keep else reading(settings) as memory:
+        found = (
+            memory.recalls.keep(question, thorough=thorough, **asked)
+            if keep
+            else memory.recall(question, thorough=thorough, at=at, min_confidence=min_confidence, **asked)
         )
     if as_json:
         show_json(wire.recollection_to_wire(found))
@@ -76,37 +110,6 @@ def recall_command(
         show_recollection(screen(), found, why=why, cut=None if full else CUT_CHARS)
     if not found.hits:
         end(failure.PROBLEMS)
-
-
-@click.command("history", short_help="Everything that happened to a memory.")
-@click.argument("id_", metavar="ID")
-@space_options
-def history_command(id_: str, db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
-    """Everything that happened to memory ID; works for forgotten ones too, by their whole id."""
-    from holdfast.surfaces import wire
-    from holdfast.surfaces.cli.screen import screen
-
-    with reading(settings_of(db, embedder or "none", as_)) as memory:
-        entries = memory.history(full_id(memory, id_))
-    if as_json:
-        show_json(wire.history_to_wire(entries))
-    else:
-        show_history(screen(), entries)
-
-
-@click.command("stats", short_help="Counts and sizes of the space.")
-@space_options
-def stats_command(db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
-    """Counts and sizes of the space."""
-    from holdfast.surfaces import wire
-    from holdfast.surfaces.cli.screen import screen
-
-    with reading(settings_of(db, embedder or "none", as_)) as memory:
-        stats = memory.stats()
-    if as_json:
-        show_json(wire.stats_to_wire(stats))
-    else:
-        _show_stats(screen(), stats)
 
 
 def show_recollection(show: Screen, found: Recollection, *, why: bool, cut: int | None) -> None:
@@ -125,6 +128,8 @@ def show_recollection(show: Screen, found: Recollection, *, why: bool, cut: int 
         (count_text(len(found), "memory", "memories"), "bold"),
         f" · confidence {found.confidence:.2f} · {count_text(found.tokens, 'token')} · {found.took_ms:.1f} ms",
     )
+    if found.kept:
+        show.line((f"Kept as {found.kept}", "dim"))
     if found.degraded:
         show.line((f"Degraded: {found.degraded.splitlines()[0]}", "yellow"))
 
@@ -154,46 +159,3 @@ def show_signals(show: Screen, hits: Sequence[Hit], indent: int = 0) -> None:
         for place, hit in enumerate(hits, 1)
     ]
     show.table(("#", "score", *names), rows, right=range(len(names) + 2), indent=indent)
-
-
-def show_history(show: Screen, entries: Sequence[HistoryEntry], indent: int = 0) -> None:
-    """The life of a memory."""
-    from holdfast.model.times import format_when
-    from holdfast.surfaces.cli.screen import one_line
-
-    rows = [
-        (
-            format_when(entry.at_ms),
-            entry.what,
-            str(entry.version or ""),
-            one_line(entry.record.text, 120) if entry.record else "",
-            f"{'by ' if entry.what == 'superseded' else 'receipt '}{entry.other}" if entry.other else "",
-        )
-        for entry in entries
-    ]
-    show.table(("at", "what", "version", "said", "other"), rows, right=(2,), indent=indent)
-
-
-def _show_stats(show: Screen, stats: Stats) -> None:
-    from holdfast.surfaces import wire
-    from holdfast.surfaces.cli.screen import size_text
-
-    rows = [
-        ("space", stats.space),
-        ("memories", f"{stats.live:,} live, {stats.superseded:,} superseded, {stats.forgotten:,} forgotten"),
-        *([("kept apart", f"{stats.quarantined:,} in quarantine")] if stats.quarantined else []),
-        *([("due", f"{stats.expired:,} whose time is up; holdfast audit --apply")] if stats.expired else []),
-        ("sessions", f"{stats.sessions:,}"),
-        ("first", wire.when_to_wire(stats.oldest_ms) or "-"),
-        ("last", wire.when_to_wire(stats.newest_ms) or "-"),
-        ("events", f"{stats.events:,}"),
-        ("without vector", f"{stats.pending:,}"),
-        ("model", stats.model or "none yet"),
-        ("size", size_text(stats.size_bytes)),
-    ]
-    for what, counts in (("kind", stats.by_kind), ("category", stats.by_category), ("author", stats.by_author)):
-        first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        told = ", ".join(f"{name} {count:,}" for name, count in first[:12])
-        more = f", and {len(first) - 12} more" if len(first) > 12 else ""
-        rows.append((f"by {what}", f"{told}{more}" or "-"))
-    show.table(("what", "value"), rows)

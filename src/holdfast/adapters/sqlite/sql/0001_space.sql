@@ -54,6 +54,7 @@ CREATE TABLE memory (
     terms     BLOB
 ) STRICT;
 CREATE INDEX memory_session ON memory (session) WHERE session IS NOT NULL;
+CREATE INDEX memory_closed_by ON memory (closed_by) WHERE closed_by IS NOT NULL;
 
 CREATE TABLE tag (
     n   INTEGER NOT NULL,
@@ -108,3 +109,32 @@ CREATE TABLE vector (
     entry    INTEGER NOT NULL,
     data     BLOB NOT NULL
 ) STRICT;
+
+-- Who used the space: beside the journal and in no digest, kept through a rebuild, added up in batches.
+-- One row per node, so that the counts of several can be joined.
+CREATE TABLE visitor (
+    ref       INTEGER PRIMARY KEY,
+    principal TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE access (
+    visitor  INTEGER NOT NULL,
+    node     INTEGER NOT NULL,
+    reads    INTEGER NOT NULL,
+    listed   INTEGER NOT NULL,
+    writes   INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms  INTEGER NOT NULL,
+    PRIMARY KEY (visitor, node)
+) STRICT, WITHOUT ROWID;
+
+-- Who was given which memory; erased with the memory.
+CREATE TABLE touch (
+    n        INTEGER NOT NULL,
+    visitor  INTEGER NOT NULL,
+    node     INTEGER NOT NULL,
+    count    INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms  INTEGER NOT NULL,
+    PRIMARY KEY (n, visitor, node)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,234 @@
+"""Changing the key of a space: sealing its data key anew, or everything in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from holdfast.adapters.sqlite.database import Database
+from holdfast.adapters.sqlite.envelope import (
+    KEY_ROW,
+    DataKey,
+    meta_of,
+    open_envelope,
+    seal_envelope,
+)
+from holdfast.adapters.sqlite.overwriting import UNFINISHED_ROW, finish
+from holdfast.adapters.sqlite.sealing import ADVISED_SEALED, MOST_SEALED, OpenRows, SealedRows
+from holdfast.adapters.sqlite.store import SqliteStore
+from holdfast.errors import Conflict, Damaged, InvalidField, NotEncrypted, StoreReadOnly
+from holdfast.model.encryption import KEY_BYTES, Encryption, key_id_of
+from holdfast.model.ids import id_text
+from holdfast.ports.keys import SpaceKeys
+
+_AT_ONCE = 500
+_LABELLED = ("session", "author", "category", "subject", "source")
+_IN_MEMORY = ":memory:"
+
+
+class Sealing:
+    """How a space is encrypted, and changes of that. Each is whole or not at all, whenever the process dies.
+
+    Args:
+        given_key: Whether the keys are the caller's own, so that a new one must be given.
+    """
+
+    def __init__(self, store: SqliteStore, *, given_key: bool) -> None:
+        self._store = store
+        self._given_key = given_key
+
+    def settle_keys(self) -> None:
+        """Let go of keys that a change left in the keyring, because its process died or it failed."""
+        keys = self._store.keys
+        if keys is None or self._store.read_only or len(keys.find(self._store.identity.space)) < 2:
+            return
+        with keys.changing():
+            keys.keep_only(self._store.identity.space, self._known().key_id)
+
+    def refuse_whole_file(self, what: str) -> None:
+        """Raise `InvalidField` where the file is encrypted as a whole, which ``what`` cannot cope with."""
+        if self._store.file_key is not None:
+            raise InvalidField(
+                f"{what} of {self._store.path} is not made, since the file is encrypted as a whole. Nothing was "
+                "written; copy the file while it is closed."
+            )
+
+    def state(self) -> Encryption | None:
+        """How the space is encrypted; None where it is not."""
+        with self._store.reading() as reader:
+            connection = reader.connection
+            meta = meta_of(connection)
+            if KEY_ROW not in meta or self._store.keys is None:
+                return None
+            inside, key_id = open_envelope(
+                meta[KEY_ROW], self._store.identity.space, self._store.keys, self._store.path
+            )
+            events = connection.execute("SELECT coalesce(max(seq), 0) FROM event").get - inside.event_base
+            vectors = reader.vector_revision() - inside.vector_base
+        advice = None
+        if max(events, vectors) > ADVISED_SEALED:
+            advice = f"the data key has encrypted more than {ADVISED_SEALED:,} times: rotate_key(data=True) changes it"
+        elif UNFINISHED_ROW in meta:
+            advice = "old bytes of a change of key are still to be overwritten: opening the space alone does it"
+        return Encryption(id_text(self._store.identity.space), key_id, events, vectors, MOST_SEALED, advice)
+
+    def rotate(self, key: bytes | None, *, data: bool) -> Encryption:
+        """Put the space under a new key; see `Storage.rotate_key`.
+
+        Raises:
+            NotEncrypted: there is nothing to rotate.
+            InvalidField: a key is needed and was not given.
+        """
+        keys = self._store.keys
+        if keys is None:
+            raise NotEncrypted(f"{self._store.path} is not encrypted, so it has no key to change. Nothing was changed.")
+        if self._given_key and key is None:
+            raise InvalidField("The space was opened with a key of your own, so rotate_key needs the new one.")
+        space = self._store.identity.space
+        with keys.changing():
+            # Both are kept until the change is durable: whichever the file asks for is there.
+            wrapping = keys.create(space, key)
+            if data:
+                with self._store.alone() as connection:
+                    self._rewrite(connection, keys, wrapping)
+            else:
+                self._store.write(lambda connection: self._seal_anew(connection, keys, wrapping))
+            keys.keep_only(space, key_id_of(wrapping))
+        return self._known()
+
+    def encrypt(self, keys: SpaceKeys, *, given_key: bool) -> Encryption:
+        """Encrypt a space that is not; see `Storage.encrypt`.
+
+        Raises:
+            Conflict: it is.
+        """
+        store = self._store
+        self.refuse_whole_file("An encrypted form")
+        if store.path == _IN_MEMORY:
+            raise InvalidField("A space in memory is never written, so there is nothing to encrypt.")
+        if store.read_only:
+            raise StoreReadOnly(f"{store.path} was opened read-only. Nothing was written.")
+        if store.keys is not None:
+            raise Conflict(f"{store.path} is encrypted already; rotate_key changes its key. Nothing was changed.")
+        space = store.identity.space
+        with keys.changing():
+            wrapping = keys.create(space)
+            with store.alone() as connection:
+                self._rewrite(connection, keys, wrapping)
+                self._given_key = given_key
+            keys.keep_only(space, key_id_of(wrapping))
+        return self._known()
+
+    def _known(self) -> Encryption:
+        state = self.state()
+        if state is None:
+            raise Damaged(f"{self._store.path} lost its sealed key while it was changed. Restore it from a backup.")
+        return state
+
+    def _seal_anew(self, connection: Database, keys: SpaceKeys, wrapping: bytes) -> None:
+        store = self._store
+        inside, _ = open_envelope(meta_of(connection)[KEY_ROW], store.identity.space, keys, store.path)
+        envelope = seal_envelope(inside, store.identity.space, wrapping)
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", (envelope, KEY_ROW)).fetchall()
+
+    def _rewrite(self, connection: Database, keys: SpaceKeys, wrapping: bytes) -> None:
+        """Seal everything under a new data key, in one transaction; then overwrite what was there before."""
+        store = self._store
+        space, run = store.identity.space, connection.execute
+        run("BEGIN IMMEDIATE").fetchall()
+        try:
+            sealed = run("SELECT count(*) FROM event WHERE payload IS NOT NULL").get
+            last = run("SELECT coalesce(max(seq), 0) FROM event").get
+            revision = run("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'vector'").get
+            vectors = run("SELECT count(*) FROM vector").get
+            inside = DataKey(os.urandom(KEY_BYTES), store.identity.secret, last - sealed, revision - vectors)
+            _seal_rows(connection, store.border, inside.rows(space))
+            run("DELETE FROM meta WHERE key = 'secret'").fetchall()
+            rows = ((KEY_ROW, seal_envelope(inside, space, wrapping)), (UNFINISHED_ROW, b"1"))
+            for name, value in rows:
+                run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value)).fetchall()
+            run("COMMIT").fetchall()
+        except BaseException:
+            if connection.in_transaction:
+                run("ROLLBACK").fetchall()
+            raise
+        store.keys = keys
+        finish(connection)
+
+
+def _seal_rows(connection: Database, old: OpenRows, new: SealedRows) -> None:
+    """Every row with something to seal, opened by one border and stored by another.
+
+    Raises:
+        Damaged: something was altered, and would be sealed as if it were sound.
+    """
+
+    def event(row: Sequence[Any]) -> Sequence[Any]:
+        found = old.event_of(row)
+        if old.is_sealed and found.payload == b"":
+            raise Damaged(
+                f"Event {row[0]} does not hold what was written. Nothing was changed: run `holdfast check`, and "
+                "restore a backup or forget the memory it is about."
+            )
+        return (*new.stored(found, row[0]), row[0])
+
+    _each(connection, _EVENTS, "UPDATE event SET (salt, payload) = (?, ?) WHERE seq = ?", event)
+    _each(
+        connection, _MEMORIES, _SET_MEMORY, lambda row: (*_labels(old, new, row[1:-1]), _terms(old, new, row), row[0])
+    )
+    for table in ("tag", "mark"):
+        _each(
+            connection,
+            f"SELECT n, {table} FROM {table} WHERE n > ?1 AND n IN "
+            f"(SELECT DISTINCT n FROM {table} WHERE n > ?1 ORDER BY n LIMIT ?2) ORDER BY n",
+            f"UPDATE {table} SET {table} = ? WHERE n = ? AND {table} = ?",
+            lambda row, field=table: (new.label(field, old.said(field, row[1])), row[0], row[1]),
+        )
+    _each(
+        connection,
+        "SELECT ref, principal FROM visitor WHERE ref > ? ORDER BY ref LIMIT ?",
+        "UPDATE visitor SET principal = ? WHERE ref = ?",
+        lambda row: (new.label("principal", old.said("principal", row[1])), row[0]),
+    )
+    _each(
+        connection, _VECTORS, "UPDATE vector SET (entry, data) = (?, ?) WHERE n = ?", lambda row: _vector(old, new, row)
+    )
+
+
+_EVENTS = (
+    "SELECT e.seq, o.id, e.node_seq, e.hlc, e.type, e.record, e.version, e.other, e.commitment, e.chain, e.salt, "
+    "e.payload FROM event e JOIN node o ON o.ref = e.node WHERE e.seq > ? AND e.payload IS NOT NULL "
+    "ORDER BY e.seq LIMIT ?"
+)
+_MEMORIES = f"SELECT n, {', '.join(_LABELLED)}, terms FROM memory WHERE n > ? ORDER BY n LIMIT ?"
+_SET_MEMORY = f"UPDATE memory SET ({', '.join(_LABELLED)}, terms) = (?, ?, ?, ?, ?, ?) WHERE n = ?"
+_VECTORS = "SELECT n, data, entry FROM vector WHERE n > ? ORDER BY n LIMIT ?"
+
+
+def _each(connection: Database, select: str, update: str, change: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+    """Change rows, so many at a time; the first column is where the next ones begin."""
+    after = 0
+    while rows := connection.execute(select, (after, _AT_ONCE)).fetchall():
+        connection.executemany(update, [change(row) for row in rows]).fetchall()
+        after = rows[-1][0]
+
+
+def _labels(old: OpenRows, new: SealedRows, stored: Sequence[str | None]) -> list[str | None]:
+    return [
+        None if value is None else new.label(field, old.said(field, value))
+        for field, value in zip(_LABELLED, stored, strict=True)
+    ]
+
+
+def _terms(old: OpenRows, new: SealedRows, row: Sequence[Any]) -> bytes | None:
+    return None if row[-1] is None else new.terms(row[0], old.opened_terms(row[0], row[-1]))
+
+
+def _vector(old: OpenRows, new: SealedRows, row: Sequence[Any]) -> Sequence[Any]:
+    n, _, check = row
+    ((_, packed),) = old.vectors([tuple(row if old.is_sealed else row[:2])])
+    if not packed:
+        raise Damaged(f"The vector of memory {n} was altered. Nothing was changed; `holdfast rebuild` makes it again.")
+    entry = check if old.is_sealed else new.keyed_entry(check)
+    return entry, new.vector(n, entry, packed), n

@@ -1,0 +1,229 @@
+"""A whole space as lines, and lines as a space again: nothing lost, nothing twice, nothing half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+from holdfast.core.codec import decode_payload
+from holdfast.core.decide import expect_model
+from holdfast.core.journal_lines import JournalHead, JournalReader, journal_lines
+from holdfast.core.lexical import clear_term_cache
+from holdfast.core.proof import genesis
+from holdfast.core.query import clear_name_cache
+from holdfast.core.sync import MOST_AHEAD_MS
+from holdfast.errors import AlreadyThere, Damaged, HoldfastError, InvalidField, UnknownFormat
+from holdfast.model.events import Event, EventType, Stamp
+from holdfast.model.ids import Id, id_text
+from holdfast.model.reports import ImportReport
+from holdfast.model.times import LATEST_MS, format_when
+from holdfast.ports.store import Identity
+from holdfast.services.embedding import Embedding
+from holdfast.services.json_lines import numbered_lines, parsed_line
+from holdfast.services.ledger import Ledger
+from holdfast.services.live_index import LiveIndex
+from holdfast.services.paging import PAGE, all_events
+
+PER_COMMIT = 1_000
+"""Events in one durable write."""
+FORMAT = "journal"
+
+
+class Journals:
+    """The journal of one space, on its way out and in."""
+
+    def __init__(self, ledger: Ledger, index: LiveIndex, embedding: Embedding, actor: str) -> None:
+        self._ledger = ledger
+        self._index = index
+        self._embedding = embedding
+        self._actor = actor
+
+    def lines(self) -> Iterator[str]:
+        """See `Storage.journal`."""
+        identity = self._ledger.store.identity
+        head = JournalHead(identity.space, identity.secret)
+        yield from journal_lines(head, self._to_the_end(), self._ledger.clock.now_ms())
+
+    def _to_the_end(self) -> Iterator[Event]:
+        """Every event, also those that come while it is read: what is forgotten meanwhile brings its tombstone.
+
+        Pages are read in a view each, so that a slow consumer does not hold the log.
+        """
+        after = 0
+        while True:
+            with self._ledger.store.reading() as reader:
+                batch = reader.events(after, PAGE)
+            if not batch:
+                return
+            yield from batch
+            after = batch[-1].seq
+
+    def take_in(
+        self,
+        source: str | Path | Iterable[str],
+        *,
+        dry_run: bool,
+        progress: Callable[[int, int], None] | None,
+    ) -> ImportReport:
+        """Take in a whole journal: into an empty space, or what is new of it into the same space.
+
+        All of it is looked through before anything of it is written; taken in twice, it changes nothing.
+
+        Raises:
+            UnknownFormat, Damaged: it is not what was exported.
+            AlreadyThere: the space has memories of its own, and is another one.
+            InvalidField: space and journal went on from one copy under one name, or a clock is far ahead.
+            ModelMismatch: it is bound to another model than the one that is open.
+        """
+        again = Path(source) if isinstance(source, str | Path) else list(source)
+        identity = self._ledger.store.identity
+        with self._ledger.store.reading() as reader:
+            is_empty, here = reader.head().seq == 0, dict(reader.node_heads())
+        seen = _Seen(here, self._ledger.clock.now_ms() + MOST_AHEAD_MS)
+        journal = _looked_through(again, seen, None if is_empty else identity)
+        head = journal.head
+        assert head is not None
+        with self._ledger.store.reading() as reader:
+            _refuse_fork(all_events(reader), journal.heads, here)
+        embedder = self._embedding.embedder
+        if embedder is not None and seen.model is not None:
+            expect_model(seen.model, embedder.fingerprint)
+        if not dry_run:
+            if is_empty:
+                node = identity.node
+                self._ledger.store.adopt(Identity(head.space, node, head.secret), genesis(head.space, node))
+            self._write(again, journal.events, seen.forgets, progress)
+        return ImportReport(
+            added=seen.added, unchanged=seen.unchanged, forgotten=seen.forgotten, format=FORMAT, dry_run=dry_run
+        )
+
+    def _write(
+        self, source: Path | list[str], total: int, forgets: int, progress: Callable[[int, int], None] | None
+    ) -> None:
+        done, events = 0, _events(source)
+        while batch := list(islice(events, PER_COMMIT)):
+            self._ledger.merge(batch)
+            done += len(batch)
+            if progress is not None:
+                progress(done, total)
+        # Also where no forget came in: something may have, that was made there of what is forgotten here.
+        if self._ledger.forget_orphans(self._actor) or forgets:
+            clear_term_cache()
+            clear_name_cache()
+            self._ledger.store.truncate_log()
+            self._index.scrub()
+        self._embedding.written()
+
+
+class _Seen:
+    """What a journal holds beyond what is here, counted while it is looked through.
+
+    Args:
+        here: Where each node's chain stands in the space.
+        latest_ms: The latest time an event may have.
+    """
+
+    def __init__(self, here: Mapping[Id, tuple[int, bytes]], latest_ms: int) -> None:
+        self._here = here
+        self._latest_ms = latest_ms
+        self._model: tuple[Stamp, str] | None = None
+        self.added = self.unchanged = self.forgotten = self.forgets = 0
+
+    @property
+    def model(self) -> str | None:
+        """The model the journal is bound to in the end."""
+        return self._model[1] if self._model else None
+
+    def look(self, event: Event) -> None:
+        header = event.header
+        if header.at_ms > self._latest_ms:
+            raise InvalidField(
+                f"event {event.seq} is dated {format_when(header.at_ms)}, more than a day after now; set the clock "
+                "right."
+            )
+        number, chain = self._here.get(header.node, (0, b""))
+        if header.node_seq == number and event.chain != chain:
+            raise _forked(header.node, number)
+        is_new = header.node_seq > number
+        if header.type is EventType.REMEMBERED:
+            self.forgotten += is_new and event.erased
+            self.added += is_new and not event.erased
+            self.unchanged += not is_new
+        self.forgets += is_new and header.type is EventType.FORGOTTEN
+        if header.type is EventType.MODEL_SET and (self._model is None or header.stamp > self._model[0]):
+            self._model = header.stamp, str((decode_payload(event) or {}).get("fingerprint"))
+
+
+def _looked_through(source: Path | list[str], seen: _Seen, identity: Identity | None) -> JournalReader:
+    """Read all of it once, so that what cannot be taken in is known before anything is written.
+
+    Args:
+        identity: Of the space, where it is not empty.
+    """
+    reader = JournalReader()
+    for number, line in numbered_lines(source):
+        try:
+            event = reader.read(parsed_line(line))
+            if reader.head is not None and event is None and not reader.is_whole:
+                _refuse_other(reader.head, identity)
+            elif event is not None:
+                seen.look(event)
+        except AlreadyThere:
+            raise
+        except HoldfastError as error:
+            kind = type(error) if isinstance(error, UnknownFormat | InvalidField) and reader.head else Damaged
+            kind = UnknownFormat if reader.head is None else kind
+            why = str(error).removesuffix(" Nothing was written.")
+            raise kind(f"Line {number:,}: {why} Nothing was written.") from None
+    reader.end()
+    return reader
+
+
+def _refuse_other(head: JournalHead, identity: Identity | None) -> None:
+    if identity is not None and identity.space != head.space:
+        raise AlreadyThere(
+            f"This is the journal of space {id_text(head.space)}, and space {id_text(identity.space)} has memories of "
+            "its own; two spaces do not become one. Nothing was written. Take it into a new space, or take its "
+            "memories over with an ordinary export."
+        )
+    if identity is not None and identity.secret != head.secret:
+        raise Damaged("it has another secret than the space.")
+
+
+def _refuse_fork(
+    events: Iterable[Event], ends: Mapping[Id, tuple[int, bytes]], here: Mapping[Id, tuple[int, bytes]]
+) -> None:
+    """Raise where the space has another event at the place at which a chain of the journal ends."""
+    shorter = {node: end for node, end in ends.items() if end[0] < here.get(node, (0, b""))[0]}
+    for event in events if shorter else ():
+        number, chain = shorter.get(event.header.node, (0, b""))
+        if event.header.node_seq == number and event.chain != chain:
+            raise _forked(event.header.node, number)
+
+
+def _forked(node: Id, number: int) -> InvalidField:
+    return InvalidField(
+        f"event {number} of node {id_text(node)} is another one here: the space and the journal went on from one copy "
+        "under one name, and cannot be joined. Nothing was written."
+    )
+
+
+def _events(source: Path | list[str]) -> Iterator[Event]:
+    """The events of a journal that was looked through."""
+    reader = JournalReader()
+    for _, line in numbered_lines(source):
+        event = reader.read(parsed_line(line))
+        if event is not None:
+            yield event
+    reader.end()
+
+
+def kept_events(path: str | Path) -> Iterator[Event]:
+    """The events of a journal in a file, all of it looked through first.
+
+    Raises:
+        UnknownFormat, Damaged: it is not what was exported.
+    """
+    _looked_through(Path(path), _Seen({}, LATEST_MS), None)
+    return _events(Path(path))
