@@ -37,6 +37,8 @@ bench: setup ## Print every figure with its bound.
 nightly: setup ## The long campaigns: property tests with many more examples, long texts, 1,000 kills.
 	HOLDFAST_CAMPAIGN=nightly $(RUN) pytest -q
 	$(RUN) python -m bench.kill --rounds 1000
+	$(RUN) python -m bench.powercut --states 5000
+	$(RUN) python -m bench.iofaults
 	$(RUN) python -m bench.import_kill --megabytes 50 --kills 20
 	$(RUN) python -m bench.backups --rounds 50
 	$(RUN) python -m bench.forgetting canaries

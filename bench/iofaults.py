@@ -2,9 +2,9 @@
 
     python -m bench.iofaults --seed 7
 
-Every call that SQLite makes while a space is made, opened, written, corrected, forgotten, given vectors, folded, rebuilt
-and closed is a point: writes, writes cut short, syncs, truncations, openings, deletions, locks, and those of the memory
-that processes share. At each point the call fails, once or from then on, as an IO error or as a full disk. Then:
+Every call that SQLite makes while a space is made, opened, written, corrected, forgotten, given vectors, folded,
+rebuilt and closed is a point: writes, writes cut short, syncs, truncations, openings, deletions, locks, and those of
+the memory that processes share. There the call fails, once or from then on, as an IO error or as a full disk. Then:
 
 - the error reaches the caller as a `StoreError` (`StoreFull` for a full disk), or the call was done all the same;
 - what was there before reads as before, while the disk fails and after it;

@@ -4,11 +4,11 @@
 
 A space is used while a VFS writes down what SQLite asks of the disk (`bench.recorder`): turns alone, in batches and
 from three threads at once, facts, corrections, revisions, forgets, touches, vectors, the folding of the log, closing
-and opening again. Then the power is cut at places of that record: what was synced is there; of the rest nothing, all, a
-beginning, any part in any order, or pieces of sectors, and files that were made or deleted may not have been. Every such
-state is opened: its journal must end where a call ended, not before the last acknowledged one; every memory must read as
-it did then; what was forgotten must be gone, its bytes too once the space was closed; ``check()`` must find nothing, a
-rebuild must give the same digest, and the space must take another write.
+and opening again. Then the power is cut at places of that record: what was synced is there; of the rest nothing, all,
+a beginning, any part in any order, or pieces of sectors, and files that were made or deleted may not have been. Every
+such state is opened: its journal must end where a call ended, not before the last acknowledged one; every memory must
+read as it did then; what was forgotten must be gone, its bytes too once the space was closed; ``check()`` must find
+nothing, a rebuild must give the same digest, and the space must take another write.
 
 The exit code is 1 when anything was lost. ``--plant`` breaks the promise on purpose, to see that this notices.
 """

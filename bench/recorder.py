@@ -66,9 +66,7 @@ class Faults:
             if kind not in self.kinds:
                 return False
             self.count += 1
-            fails = bool(self.fail_at) and (
-                self.count == self.fail_at or (self.lasting and self.count > self.fail_at)
-            )
+            fails = bool(self.fail_at) and (self.count == self.fail_at or (self.lasting and self.count > self.fail_at))
             self.hits += fails
             return fails
 
@@ -129,7 +127,7 @@ class Recorder(apsw.VFS):
     """The recording VFS: SQLite's default from the moment it is made until it is unregistered."""
 
     def __init__(self) -> None:
-        self._base = apsw.vfs_names()[0]
+        self._base = next(name for name in apsw.vfs_names() if not name.startswith("holdfast"))
         self.tape: Tape | None = None
         self.faults = Faults()
         super().__init__(VFS, self._base, makedefault=True)
@@ -146,6 +144,10 @@ class Recorder(apsw.VFS):
     def _fail_open(self) -> None:
         if self.faults.hit("open"):
             raise apsw.CantOpenError("planned failure of open")
+
+    def xSleep(self, microseconds: int) -> int:  # noqa: N802
+        # SQLite waits some seconds for a lock on shared memory that never comes; a planned one never does.
+        return microseconds if self.faults.fail_at else super().xSleep(microseconds)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
         tape = self.tape

@@ -88,18 +88,26 @@ def signal_values() -> Callable[[Asked], Candidates]:
     """Return a function that reads every signal of a question's candidates.
 
     A score is linear in the weights and the candidates do not depend on them, so a ranking by one signal of weight 1
-    says what that signal gives.
+    says what that signal gives. Only ``spread`` looks at the order that the others give: it is read as it is at the
+    shipped weights, and held there.
     """
-    alone = [weights_of({signal.name: 1.0}) for signal in engine_signals()]
+    shipped = weights_of({signal.name: signal.weight for signal in engine_signals()})
+    alone = {signal.name: weights_of({signal.name: 1.0}) for signal in engine_signals()}
+    spread_weight = next((signal.weight for signal in engine_signals() if signal.name == "spread"), 0.0)
 
     def read(asked: Asked) -> Candidates:
         columns: list[NDArray[np.float32]] = []
         ns = np.empty(0, np.int64)
-        for weights in alone:
-            ranking = rank(asked.corpus, asked.query, asked.vector, limit=10_000, weights=weights)
+        for name, weights in alone.items():
+            of_order = name == "spread" and spread_weight
+            chosen = shipped if of_order else weights
+            ranking = rank(asked.corpus, asked.query, asked.vector, limit=10_000, weights=chosen)
             order = np.argsort(ranking.ns)
             ns = ranking.ns[order]
-            columns.append(ranking.scores[order])
+            values = ranking.scores
+            if of_order:
+                values = ranking.contributions.get("spread", np.zeros_like(values)) / np.float32(spread_weight)
+            columns.append(values[order])
         return Candidates(ns, np.stack(columns, axis=1))
 
     return read

@@ -21,6 +21,7 @@ from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Scalar
 from holdfast.model.reports import ImportReport, Turn
 from holdfast.model.times import When
+from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.session import Session
@@ -55,12 +56,13 @@ class AsyncMemory:
         policy: Policy | None = None,
         touches: bool = True,
         key: bytes | Keyring | FileKey | None = None,
+        tokenizer: Count | str | Path | None = None,
     ) -> Self:
         """See `Memory.open`."""
         threads = Threads("holdfast")
         opening = partial(
             Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock,
-            policy=policy, touches=touches, key=key,
+            policy=policy, touches=touches, key=key, tokenizer=tokenizer,
         )  # fmt: skip
         return cls(await threads.opened(opening), threads)
 

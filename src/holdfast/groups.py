@@ -86,12 +86,13 @@ class Storage:
         remembered. What was said in sessions can be deleted and not changed.
 
         Args:
-            folder: Is made, or is empty.
+            folder: Is made, or is empty; one that is there is filled and keeps its mode.
             about, mentions: One page of what `Memory.export` gives for these instead, which is not followed.
             replace: Replace an earlier export there, all edits of which were imported.
 
         Raises:
             AlreadyThere: something else is there, or edits that were not imported.
+            InvalidField: it is in the folder of a house.
             StoreFull, StoreError: it cannot be written.
         """
         return self._space.transfer.export_markdown(folder, about=about, mentions=mentions, replace=replace)
@@ -117,6 +118,9 @@ class Storage:
     ) -> ImportReport:
         """Take in a journal: an empty space becomes the one it is of, the same space takes what is new in it.
 
+        An encrypted space that becomes another goes under a new key; the one it had stays in the keyring. A space of
+        a house stays the one it is.
+
         All of it is looked through before anything is written; taking it in again changes nothing, and after a
         crash goes on. What was forgotten on either side is forgotten. No policy is asked: `Admission.audit` does.
 
@@ -127,7 +131,7 @@ class Storage:
 
         Raises:
             UnknownFormat, Damaged: it is not what was exported: cut off, altered, in another order.
-            AlreadyThere: the space has memories of its own and is another one.
+            AlreadyThere: the space has memories of its own and is another one; or it is an empty one of a house.
             InvalidField: both went on from one copy under one name; or its events are of the future.
             ModelMismatch: it holds to another model than the one that is open.
         """
@@ -145,7 +149,8 @@ class Storage:
         memory for a copy of it. From then on the space opens with the key alone: keep it apart from the space.
 
         Args:
-            key: 32 random bytes, or a keyring, in which a new key is kept before anything is changed.
+            key: 32 random bytes, or a keyring, in which a new key is kept before anything is changed; it goes again
+                where that fails. For a space of a house only the keyring of the house.
 
         Raises:
             Conflict: it is encrypted already.
@@ -160,6 +165,9 @@ class Storage:
     def rotate_key(self, key: bytes | None = None, *, data: bool = False) -> Encryption:
         """Put an encrypted space under a new key; the old one opens it no more, whatever happens in between.
 
+        With a keyring the old key is destroyed, for every file that is under it: backups, copies of the file, and
+        what was restored from them open no more. A file that became the same space by its journal has its own key.
+
         Args:
             key: The new key, 32 random bytes; needed where the space was opened with one. With a keyring, a key
                 is made by default, kept there first, and the old one is destroyed at the end.
@@ -168,7 +176,8 @@ class Storage:
                 the data key is only wrapped anew, at once: who unwrapped it before can read copies of the space.
 
         Raises:
-            NotEncrypted, InvalidField.
+            NotEncrypted, StoreReadOnly.
+            InvalidField: a key is needed; or the one given is in the keyring for this space already.
             StoreBusy: with ``data``, somebody else has the space open.
             Damaged: with ``data``, something was altered, and was not encrypted anew. Nothing was changed.
         """

@@ -11,7 +11,6 @@ from typing import Self, cast
 from holdfast.adapters.clock import SystemClock
 from holdfast.adapters.keyring import Keyring
 from holdfast.core import border
-from holdfast.core.budget import estimate_tokens
 from holdfast.core.names import check_name, check_principal
 from holdfast.core.packing import recall_limit
 from holdfast.core.policy.stored import check_policy
@@ -27,10 +26,12 @@ from holdfast.model.house import DropPreview, DropReceipt, HouseRecollection
 from holdfast.model.ids import id_text, parse_id
 from holdfast.model.policy import Policy
 from holdfast.model.times import When
+from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.services.across import joined
 from holdfast.services.sharing import Sharing
+from holdfast.wiring import count_of
 
 SPACES_AT_ONCE = 1_000
 """The most spaces of one recall."""
@@ -63,12 +64,13 @@ class Holdfast:
         policy: Policy | None = None,
         keyring: Keyring | None = None,
         touches: bool = True,
+        tokenizer: Count | str | Path | None = None,
     ) -> Self:
         """Open the house in a folder, making both first where there are none; finishes what a crash left undone.
 
         Args:
             as_: Who acts where a call does not say.
-            embedder, clock, touches: As for `Memory.open`, for all spaces.
+            embedder, clock, touches, tokenizer: As for `Memory.open`, for all spaces.
             create: Make a house where there is none.
             policy: What may be kept in every space, through this opening of the house. A space may have a policy of
                 its own (see `restrict`): of each setting the stricter one holds.
@@ -82,10 +84,12 @@ class Holdfast:
         principal, policy = check_principal(as_), check_policy(policy)
         path, clock = Path(border.check_path(folder)).expanduser(), clock or SystemClock()
         check_keyring(path, keyring)
+        count = count_of(tokenizer)
         registry = open_registry(path, create=create)
         try:
             sharing = Sharing(registry, clock)
-            house = cls(sharing, OpenSpaces(path, sharing, embedder, clock, policy, keyring, touches), clock, principal)
+            spaces = OpenSpaces(path, sharing, embedder, clock, policy, keyring, touches, count)
+            house = cls(sharing, spaces, clock, principal)
             house._repair()
         except BaseException:
             registry.close()
@@ -315,12 +319,12 @@ class Holdfast:
             )
             for space in held.values()
         }
-        hits, text = joined(found, query, limit, budget_tokens, estimate_tokens)
+        hits, text = joined(found, query, limit, budget_tokens, self._spaces.count)
         return HouseRecollection(
             query=query,
             hits=tuple(hits),
             text=text,
-            tokens=estimate_tokens(text) if text else 0,
+            tokens=self._spaces.count(text) if text else 0,
             confidence=max((one.confidence for one in found.values()), default=0.0),
             by_space={name: one.confidence for name, one in found.items()},
             degraded="; ".join(dict.fromkeys(one.degraded for one in found.values() if one.degraded)) or None,
@@ -353,6 +357,10 @@ class Holdfast:
             "(holdfast stats --db), then move it out of the folder"
             for space, paths in self._spaces.files().items()
             if space not in held
+        ]
+        problems += [
+            f"{part} holds memories that a stopped backup, restore or export left; remove it"
+            for part in self._spaces.left_over()
         ]
         return problems
 

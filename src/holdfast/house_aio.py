@@ -16,6 +16,7 @@ from holdfast.model.filters import Where
 from holdfast.model.house import DropPreview, DropReceipt, HouseRecollection
 from holdfast.model.policy import Policy
 from holdfast.model.times import When
+from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.threads import Threads
@@ -40,6 +41,7 @@ class AsyncHoldfast:
         policy: Policy | None = None,
         keyring: Keyring | None = None,
         touches: bool = True,
+        tokenizer: Count | str | Path | None = None,
     ) -> Self:
         """See `Holdfast.open`."""
         threads = Threads("holdfast-house")
@@ -54,6 +56,7 @@ class AsyncHoldfast:
                 policy=policy,
                 keyring=keyring,
                 touches=touches,
+                tokenizer=tokenizer,
             )
         except BaseException:
             threads.shutdown()

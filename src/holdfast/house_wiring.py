@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from holdfast.adapters.keyring import Keyring
-from holdfast.adapters.sqlite.envelope import sealed_space
+from holdfast.adapters.sqlite.backup import left_parts
+from holdfast.adapters.sqlite.envelope import sealed_under
 from holdfast.adapters.sqlite.registry import SqliteRegistry
 from holdfast.adapters.sqlite.usage import usage_of
 from holdfast.core.policy.stored import policy_of, together
@@ -20,12 +21,14 @@ from holdfast.errors import Closed, Damaged, InvalidField, NotAllowed, NotASpace
 from holdfast.model.access import OWNER, HeldSpace, Quota, Usage
 from holdfast.model.ids import Id
 from holdfast.model.policy import Policy
+from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.ports.keys import SpaceKeys
 from holdfast.ports.store import SpaceStore
 from holdfast.services.quotas import MINUTE_MS, LimitedStore
 from holdfast.services.sharing import Sharing
-from holdfast.wiring import Space, open_space
+from holdfast.wiring import Space, count_of, open_space
 
 REGISTRY = "house.db"
 KEPT_OPEN = 32
@@ -105,7 +108,9 @@ class OpenSpaces:
         policy: Policy | None = None,
         keyring: Keyring | None = None,
         touches: bool = True,
+        count: Count | None = None,
     ) -> None:
+        self.count = count_of(count)
         self._folder = folder
         self._sharing = sharing
         self._embedder = embedder
@@ -153,7 +158,7 @@ class OpenSpaces:
         try:
             opened = open_space(
                 str(path), self._embedder, OWNER, read_only=False, create=False, clock=self._clock,
-                key=self._key_of(space.id), touches=self._touches,
+                key=self._key_of(space.id), touches=self._touches, tokenizer=self.count,
             )  # fmt: skip
         except StoreError:
             self._refuse_dropped(space)
@@ -169,6 +174,8 @@ class OpenSpaces:
         limited = LimitedStore(opened.store, self._clock, lambda: self._sharing.quota_of(space.id), usage_of)
         opened.ledger.store = cast("SpaceStore", limited)
         opened.transfer.takes_journals = False  # a right of its own: Storage.merge
+        opened.journals.keeps_id = True  # by which the registry and the keyring know it
+        opened.sealing.check_keys = self._check_keys
         return handle
 
     def _make(self, space: HeldSpace) -> None:
@@ -184,8 +191,25 @@ class OpenSpaces:
         """The keyring for a space that is encrypted, or should be: one made before there was a keyring is not."""
         if self._keyring is None:
             return None
-        sealed = sealed_space(self._path(space))
+        sealed = sealed_under(self._path(space))
         return self._keyring if sealed is not None or self._keyring.holds(Id(space)) else None
+
+    def _check_keys(self, keys: SpaceKeys) -> None:
+        """Refuse to encrypt a space with what the house does not open it with.
+
+        Raises:
+            InvalidField.
+        """
+        if self._keyring is None:
+            raise InvalidField(
+                "The house was opened without a keyring, so it could not open the space again. Nothing was changed; "
+                "open the house with keyring=, and encrypt with that."
+            )
+        if not isinstance(keys, Keyring) or keys.path != self._keyring.path:
+            raise InvalidField(
+                f"A space of a house is encrypted with the keyring of the house, {self._keyring.path}: with another "
+                "key the house could not open it again. Nothing was changed."
+            )
 
     def _refuse_dropped(self, space: HeldSpace) -> None:
         if not self._sharing.is_there(space.id):
@@ -228,14 +252,22 @@ class OpenSpaces:
     def erase(self, space: bytes) -> tuple[int, int]:
         """Destroy the key of a space, overwrite and remove its files; gives how many there were and their bytes.
 
+        Only the key that the file is under goes, and with it every copy and backup under the same: another file that
+        became the same space has its own. Where no file can say what it was under, the keys stay in the keyring.
+
         Raises:
             StoreError: one of them, or the key, is still there.
         """
-        if self._keyring is not None:
-            path = self._path(space)
-            for one in {Id(space), (sealed_space(path) if path.exists() else None) or Id(space)}:
-                self._keyring.drop(one)
+        if self._keyring is not None and (sealed := self._sealed_under(space)):
+            self._keyring.drop(*sealed)
         return erase_files(self._folder, space)
+
+    def _sealed_under(self, space: bytes) -> tuple[Id, str] | None:
+        path = self._path(space)
+        try:
+            return sealed_under(path) if path.exists() else None
+        except (NotASpace, Damaged):
+            return None  # an erasing that was cut off had destroyed the key before
 
     def files(self) -> dict[bytes, list[Path]]:
         """The files in the folder that have the name of a space, by its id."""
@@ -245,6 +277,10 @@ class OpenSpaces:
             if dot and ending.startswith("db") and len(digits) == 32 and set(digits) <= set("0123456789abcdef"):
                 found.setdefault(bytes.fromhex(digits), []).append(path)
         return found
+
+    def left_over(self) -> list[Path]:
+        """Copies in the folder that a killed backup, restore or export left."""
+        return left_parts(self._folder)
 
     def has_file(self, space: bytes) -> bool:
         """Whether the file of a space is there."""

@@ -215,7 +215,7 @@ class Memory:
 
         Args:
             about: Said by, or noted about, the person or thing of that name.
-            mentions: With ``about``, also what only names it in the text.
+            mentions: With ``about``, also what only names it, in the text or another field.
             session, where, since, until: See `recall`.
             query: What a recall of this finds, ``limit`` memories at most.
             confirm: The token of a `preview_forget`: needed for more than 100 memories, and where the
@@ -323,7 +323,7 @@ class Memory:
     def at(self, moment: When | None = None, *, seq: int | None = None) -> Memory:
         """The memory as it was at a time, or after event ``seq``, read-only, without what was erased since.
 
-        Takes about a second for 50,000 events. Close it when done.
+        Takes about a second for 50,000 events. Close it when done. It is closed when this process forgets of it.
 
         Raises:
             InvalidInput: neither or both were given, or one is out of range.
@@ -358,7 +358,8 @@ class Memory:
                 without this the whole conversation, with it the entry alone.
             zone: Offset for times that have none: ``UTC`` or such as ``+01:00``.
             dry_run: Write nothing; the report says what an import would do.
-            confirm_removal: Needed where more than 100 facts beyond the new ones are gone at their source.
+            confirm_removal: Needed where more than 100 facts beyond the new ones are gone at their source; and where
+                more than 100 memories, all, or whole pages are gone from exported pages.
             progress: Called with bytes done and bytes in all, or, for lines, entries done and entries known so far.
 
         Raises:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from holdfast.adapters.keyring import Keyring
-from holdfast.core.border import check_path
+from holdfast.core.border import check_path, check_receipt
+from holdfast.errors import InvalidField
 from holdfast.model.access import OWNER
 from holdfast.model.erasure import ForgetReceipt
 from holdfast.model.moving import RestoreReport
@@ -29,6 +30,7 @@ def restore(
     dry_run: bool = False,
     as_: str = OWNER,
     key: bytes | Keyring | None = None,
+    there_key: bytes | Keyring | None = None,
     clock: Clock | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RestoreReport:
@@ -49,7 +51,8 @@ def restore(
             apart from what it forgot. Without it that is told by the error.
         dry_run: Do all of it and put nothing in place.
         as_: Who is noted as having forgotten what only falls with something else.
-        key: The key of an encrypted space, or the keyring with it.
+        key: The key of an encrypted backup, or the keyring with it; the space is under it afterwards.
+        there_key: That of the space that is replaced, where it is another; `key` by default.
         progress: Called with pages copied and pages in all.
 
     Raises:
@@ -58,9 +61,13 @@ def restore(
         InvalidInput: there is no such event or time.
         StoreBusy: somebody has the space there open.
         Damaged: the backup is not sound, or it cannot be read what was forgotten in the space there.
+        KeyNeeded, WrongKey, NotEncrypted: a key does not open the backup, or the space that is there.
         NotASpace, NewerSchema, StoreFull, StoreError: a file cannot be used. Nothing was changed.
     """
+    if isinstance(receipts, str | ForgetReceipt) or not isinstance(receipts, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidField(f"receipts is {receipts!r:.60}; expected a list of ForgetReceipt. Nothing was changed.")
+    kept = tuple(check_receipt(one) for one in receipts)
     events = () if journal is None else kept_events(check_path(journal))
-    wanted = Wanted(moment=at, seq=seq, kept=tuple(receipts), events=events, replace=replace, dry_run=dry_run)
+    wanted = Wanted(moment=at, seq=seq, kept=kept, events=events, replace=replace, dry_run=dry_run)
     files = [Path(check_path(one)).expanduser() for one in (backup, path)]
-    return restoring(clock, as_, key).restore(files[0], files[1], wanted, progress)
+    return restoring(clock, as_, key, there_key).restore(files[0], files[1], wanted, progress)

@@ -13,6 +13,7 @@ from typing import Protocol
 from holdfast.adapters.clock import SystemClock
 from holdfast.adapters.keyring import GivenKey, Keyring, keys_of
 from holdfast.adapters.sqlite.backup import SqliteFiles
+from holdfast.adapters.sqlite.envelope import sealed_under
 from holdfast.adapters.sqlite.rotation import Sealing
 from holdfast.adapters.sqlite.store import SqliteStore
 from holdfast.adapters.sqlite.whole_file import checked_file_key
@@ -43,7 +44,7 @@ from holdfast.services.inspecting import Inspecting
 from holdfast.services.journals import Journals
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
-from holdfast.services.past import copy_until, cut_of, lend_vectors
+from holdfast.services.past import PASTS, copy_until, cut_of, lend_vectors
 from holdfast.services.recall_explaining import RecallExplaining
 from holdfast.services.recalling import Recalling
 from holdfast.services.remembering import Remembering
@@ -101,6 +102,7 @@ class Space:
         """The space as it was, read-only, in memory."""
         last, at_ms = cut_of(self.store, moment, seq)
         past = _empty_copy(self.store.identity)
+        PASTS.begin(past)
         copy_until(self.store, past, last, None if moment is None else at_ms)
         with self.store.reading() as reader:
             model = reader.model()
@@ -108,6 +110,7 @@ class Space:
             past.adopt_model(model)
             lend_vectors(self.store, past, _entry_of)
         past.read_only = True
+        PASTS.filled(past)
         embedding = (self.embedding.embedder, self.embedding.why_none)
         return _assemble(past, self.ledger.clock, *embedding, self.actor, as_of_ms=at_ms, count=self.recalling.count)
 
@@ -134,7 +137,7 @@ def open_space(
     check_label(actor, "principal")
     keys, file_key = _keys_of(path, key)
     _check_embedder(embedder)
-    count = estimate_tokens if tokenizer is None else token_count(tokenizer)
+    count = count_of(tokenizer)
     clock = clock or SystemClock()
     space, node = (time_ordered_id(clock.now_ms(), clock.entropy(10)) for _ in range(2))
     space = as_id or space
@@ -159,23 +162,41 @@ def open_space(
     return space
 
 
+def count_of(tokenizer: Count | str | Path | None) -> Count:
+    """What counts tokens; the estimate where no tokenizer is given.
+
+    Raises:
+        InvalidField: it is none.
+    """
+    return estimate_tokens if tokenizer is None else token_count(tokenizer)
+
+
 def _keys_of(path: str, key: bytes | Keyring | FileKey | None) -> tuple[SpaceKeys | None, FileKey | None]:
     if key is not None and path == ":memory:":
         raise InvalidField("A space in memory is never written, so it takes no key. Nothing was made.")
     return (None, checked_file_key(key)) if isinstance(key, FileKey) else (keys_of(key), None)
 
 
-def restoring(clock: Clock | None, actor: str, key: bytes | Keyring | None = None) -> Restoring:
+def restoring(
+    clock: Clock | None, actor: str, key: bytes | Keyring | None = None, there_key: bytes | Keyring | None = None
+) -> Restoring:
     """What restores spaces; see `holdfast.Memory.restore`.
 
     Args:
-        key: What opens an encrypted backup and the space it replaces.
+        key: What opens an encrypted backup, and the space it replaces where there is no other key for that.
+        there_key: What opens the space in place.
     """
     check_label(actor, "principal")
-    keys = keys_of(key)
+    keys, of_there = keys_of(key), keys_of(key if there_key is None else there_key)
+
+    def open_there(path: Path, *, read_only: bool) -> SqliteStore:
+        # It may be plain, and the backup from before or after that; there_key says that it is not.
+        found = of_there if there_key is not None or sealed_under(path) is not None else None
+        return _opening(lambda: (found, None))(path, read_only=read_only)
+
     return Restoring(
-        SqliteFiles(), _opening(lambda: (keys, None)), partial(_create_file, keys=keys), _examine, _entry_of,
-        clock or SystemClock(), actor,
+        SqliteFiles(), _opening(lambda: (keys, None)), open_there, partial(_create_file, keys=keys), _examine,
+        _entry_of, clock or SystemClock(), actor,
     )  # fmt: skip
 
 
@@ -254,7 +275,7 @@ def _assemble(
     recalling = Recalling(ledger, index, embedding, touches, as_of_ms, count)
     forgetting = Forgetting(ledger, index, actor, recalling.found, remembering, touches)
     inspecting = Inspecting(ledger, index, touches, lambda last: _replayed_digest(store, last), as_of_ms)
-    journals = Journals(ledger, index, embedding, actor)
+    journals = Journals(ledger, index, embedding, actor, touches)
     space = Space(
         store=store,
         ledger=ledger,

@@ -48,13 +48,84 @@ def test_only_the_owner_may_read_it(ring):
 
 
 def test_a_key_that_goes_leaves_no_byte(ring):
-    kept, going = ring.create(SPACE), ring.create(SPACE)
+    going = ring.create(SPACE)
+    kept = ring.create(SPACE, replaces=key_id_of(going))
     inode = os.open(ring.path, os.O_RDONLY)
-    ring.keep_only(SPACE, key_id_of(kept))
+    ring.settle(SPACE, key_id_of(kept))
     assert ring.find(SPACE) == [kept]
     assert going.hex().encode() not in files(ring)
     assert going.hex().encode() not in os.pread(inode, 100_000, 0), "the file that was replaced is overwritten"
     os.close(inode)
+
+
+def test_settling_takes_the_replaced_key_and_no_other(ring):
+    first, twin = ring.create(SPACE), ring.create(SPACE)
+    elsewhere = ring.create(OTHER, first)
+    ring.settle(SPACE, key_id_of(twin))
+    ring.settle(SPACE, "0" * 16)
+    assert ring.find(SPACE) == [twin, first], "a file that uses one key says nothing of the other"
+    new = ring.create(SPACE, replaces=key_id_of(first))
+    assert ring.is_pending(SPACE)
+    assert not ring.is_pending(OTHER)
+    assert ring.find(SPACE) == [twin, first, new], "what is sealed anew goes under a key that is in use"
+    ring.settle(SPACE, key_id_of(first))
+    assert set(ring.find(SPACE)) == {twin, first, new}
+    ring.settle(SPACE, key_id_of(new))
+    assert ring.find(SPACE) == [new, twin]
+    assert ring.find(OTHER) == [elsewhere]
+    assert not ring.is_pending(SPACE)
+
+
+def test_only_a_pending_key_is_withdrawn(ring):
+    used = ring.create(SPACE)
+    new = ring.create(SPACE, replaces=key_id_of(used))
+    for key in (used, new, new):
+        ring.withdraw(SPACE, key_id_of(key))
+    assert ring.find(SPACE) == [used]
+    assert new.hex().encode() not in files(ring)
+
+
+def test_a_key_in_use_cannot_be_that_of_a_change(ring):
+    used, twin = ring.create(SPACE), ring.create(SPACE)
+    for given in (used, twin):
+        with pytest.raises(InvalidField, match="Nothing was changed"):
+            ring.create(SPACE, given, replaces=key_id_of(used))
+    begun = ring.create(SPACE, b"n" * 32, replaces=key_id_of(used))
+    assert ring.create(SPACE, begun, replaces=key_id_of(used)) == begun, "the same change, begun again"
+    with pytest.raises(InvalidField):
+        ring.create(SPACE, begun, replaces=key_id_of(twin))
+
+
+def test_a_pending_key_is_no_sign_that_a_space_is_encrypted(ring):
+    ring.create(SPACE, replaces="")
+    assert not ring.holds(SPACE)
+    ring.destroy(SPACE)
+    assert not ring.holds(SPACE)
+    assert ring.entries() == []
+
+
+def test_one_key_of_a_space_is_dropped_alone(ring):
+    first, second = ring.create(SPACE), ring.create(SPACE)
+    ring.drop(SPACE, key_id_of(first))
+    ring.drop(SPACE, key_id_of(first))
+    assert ring.find(SPACE) == [second]
+    assert first.hex().encode() not in files(ring)
+    ring.drop(SPACE, key_id_of(second))
+    assert [entry.destroyed for entry in ring.entries()] == [True]
+
+
+@pytest.mark.parametrize("path", ["x\0y", None, 7, "~nobody-of-that-name/ring"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(InvalidField, match="no path to a keyring"):
+        Keyring.open(path)
+
+
+@pytest.mark.parametrize("space", [None, 7, b"short", b"", "not an id"])
+def test_what_is_no_space_is_refused(ring, space):
+    kept = ring.create(SPACE)
+    with pytest.raises(InvalidField):
+        ring.destroy(space)
+    assert ring.find(SPACE) == [kept]
 
 
 def test_a_destroyed_key_is_remembered_as_destroyed(ring):
@@ -101,6 +172,7 @@ def test_what_a_killed_change_left_is_cleared_away(ring):
 
 FORMAT = b'{"format": "holdfast keyring 1", '
 ROW = b'{"space": "x", "id": "y", "key": "00", "created": "z"}'
+REPLACING = json.dumps({"space": id_text(SPACE), "id": "y", "key": "00" * 32, "created": "z", "replaces": 7}).encode()
 
 
 @pytest.mark.parametrize(
@@ -108,6 +180,7 @@ ROW = b'{"space": "x", "id": "y", "key": "00", "created": "z"}'
     [
         b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": "other", "keys": [], "destroyed": []}',
         FORMAT + b'"keys": []}',
+        FORMAT + b'"keys": ' + b"[" * 100_000, FORMAT + b'"keys": [' + REPLACING + b'], "destroyed": []}',
         FORMAT + b'"keys": [1], "destroyed": []}', FORMAT + b'"keys": [' + ROW + b'], "destroyed": []}',
     ],
 )  # fmt: skip
@@ -169,6 +242,17 @@ def test_a_full_disk_changes_nothing(ring, monkeypatch):
     assert ring.find(SPACE) == [key]
     with pytest.raises(KeyNeeded):
         ring.find(OTHER)
+
+
+def test_a_given_key_stays_when_a_change_to_it_or_from_it_fails():
+    given = GivenKey(b"k" * 32)
+    given.create(SPACE, b"k" * 32, replaces="")
+    given.withdraw(SPACE, key_id_of(b"k" * 32))
+    assert given.find(SPACE) == (b"k" * 32,)
+    given.create(SPACE, b"n" * 32, replaces="")
+    assert given.is_pending(SPACE)
+    given.withdraw(SPACE, key_id_of(b"n" * 32))
+    assert given.find(SPACE) == (b"k" * 32,)
 
 
 def test_a_given_key_is_for_any_space_and_never_shown():

@@ -14,6 +14,7 @@ from holdfast.core.codec import (
     content_dict,
     decode_content,
     decode_payload,
+    decode_record,
     encode_content,
     readable_content,
     record_of,
@@ -48,6 +49,21 @@ def test_a_content_is_read_back_from_its_bytes(content):
     payload = encode_content(content, because="asked")
     assert decode_content(event(payload)) == content
     assert decode_payload(event(payload))["because"] == "asked"
+
+
+@given(contents())
+def test_a_record_is_read_at_once_as_it_is_by_its_content(content):
+    sound = event(encode_content(content))
+    assert decode_record(sound) == record_of(sound, decode_content(sound))
+    assert decode_record(event(None)) is None
+
+
+@pytest.mark.parametrize("name", ["id", "version", "superseded_by", "superseded_at", "verdict", "reasons", "mood"])
+def test_no_content_fills_the_fields_that_only_a_record_has(name):
+    forged = event(canonical({"content": {"kind": 2, "text": "x", "valid_from": 0, name: "y"}}))
+    for read in (decode_content, decode_record):
+        with pytest.raises(Damaged, match="no readable content"):
+            read(forged)
 
 
 @given(contents())

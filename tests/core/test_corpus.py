@@ -11,7 +11,7 @@ from holdfast.core.corpus import Corpus
 from holdfast.core.entry import Entry, transposed
 from holdfast.core.fusion import rank
 from holdfast.core.postings import Postings
-from holdfast.core.vectors import quantise
+from holdfast.core.vectors import VectorTable, quantise
 from holdfast.errors import Damaged
 from tests.core.spaces import DIMENSIONS, NOW_MS, ask, corpus_of, entry, give_vectors, spaces, vectors_of
 
@@ -273,3 +273,29 @@ def test_the_names_of_removed_entries_go_with_them_when_the_corpus_is_compacted(
     assert corpus.columns.before[row[4]] == 0
     assert corpus.statistics().authors == ("Ada", "Bo", "Cy")
     assert corpus.where(author="Cy").nonzero()[0].tolist() == [row[5]]
+
+
+def test_what_lacks_a_vector_is_known_after_every_change() -> None:
+    corpus = corpus_of([entry(n, "a word", session=f"s{n % 3}") for n in range(1, 40)], with_vectors=False)
+    assert corpus.missing_vectors().tolist() == list(range(1, 40))
+    give_vectors(corpus, [2, 3, 5])
+    assert corpus.missing_vectors().tolist() == [n for n in range(1, 40) if n not in (2, 3, 5)]
+    corpus.remove([1, 2])
+    assert corpus.missing_vectors().tolist() == [n for n in range(4, 40) if n != 5]
+    corpus.compact()
+    assert corpus.missing_vectors().tolist() == [n for n in range(4, 40) if n != 5]
+    corpus.add([entry(50, "another")])
+    assert corpus.missing_vectors().tolist()[-2:] == [39, 50]
+
+
+@pytest.mark.parametrize("dimensions", [1, 12, 384, 1_536])
+def test_a_scan_gives_every_product(dimensions: int) -> None:
+    chance = np.random.default_rng(dimensions)
+    vectors = chance.standard_normal((2_100, dimensions)).astype(np.float32)
+    table = VectorTable(dimensions)
+    table.reserve(len(vectors))
+    codes, scales = quantise(vectors)
+    table.put(np.arange(len(vectors), dtype=np.int32), codes, scales)
+    query = chance.standard_normal(dimensions).astype(np.float32)
+    expected = (codes.astype(np.float64) @ query) * scales
+    np.testing.assert_allclose(table.scan(query, len(vectors)), expected, rtol=1e-4, atol=1e-3)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.corpus import Corpus
 from holdfast.core.entry import LONG_WORDS, Entry
-from holdfast.core.fusion import SIGNALS, Weights, rank
+from holdfast.core.fusion import CANDIDATES, SIGNALS, Weights, best_of, rank
 from tests.core.spaces import DAY_MS, DIMENSIONS, NOW_MS, ask, corpus_of, entry, give_vectors, spaces, vectors_of
 
 questions = st.one_of(
@@ -230,3 +230,19 @@ def test_the_longer_entries_are_the_less_the_neighbourhood_counts() -> None:
         alone = rank(corpus, ask(corpus, "zeppelin"), None, limit=60, weights=Weights(context=0))
         gained = ranking.contributions["words"][0] - alone.contributions["words"][0]
         assert (gained > 0) == (not from_context)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.9, 1.0])
+@pytest.mark.parametrize("size", [1, 90, 1_700, 4_000, 20_011])
+@pytest.mark.parametrize("steps", [3, 50, 1_000_000])
+def test_the_best_are_those_that_sorting_all_of_them_finds(size: int, share: float, steps: int) -> None:
+    chance = np.random.default_rng(size + steps)
+    values = (chance.integers(-steps, steps, size) / steps).astype(np.float32)
+    reachable = chance.random(size) < share
+    # The greatest are out of reach, so that what all values say of them misleads.
+    reachable[np.argsort(-values)[: size // 20]] = False
+    rows = np.flatnonzero(reachable)
+    if len(rows) > CANDIDATES:
+        least = np.sort(values[rows])[-CANDIDATES]
+        rows = rows[values[rows] >= least][: 4 * CANDIDATES]
+    assert best_of(values, reachable).tolist() == rows.tolist()

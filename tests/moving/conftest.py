@@ -62,3 +62,16 @@ def lived(memory: Memory, clock: SteppedClock) -> ForgetReceipt:
 def space(opened: Callable[..., Memory], path: Path, clock: SteppedClock) -> tuple[Memory, ForgetReceipt]:
     memory = opened(path)
     return memory, lived(memory, clock)
+
+
+@pytest.fixture
+def exported(opened, path, tmp_path) -> tuple[Memory, Path]:
+    memory = opened(path)
+    memory.remember("Ada lives in Lisbon.", subject="Ada", tags=["home"], source="form: 'A'")
+    memory.remember("Ada likes tea.", subject="Ada")
+    memory.remember("Take pills\n\n- at 8\n- at 20", category="health")
+    talk = memory.session("chat/1", user="Ada")
+    talk.add("user", "Hello.\nI am here.")
+    talk.add("assistant", "Hello!")
+    memory.storage.export_markdown(tmp_path / "out")
+    return memory, tmp_path / "out"

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from holdfast import Memory
-from holdfast.errors import AlreadyThere, Damaged, Gone, HoldfastError, InvalidField, KeyReused, ModelMismatch, Refused
+from holdfast.adapters.clock import SystemClock
+from holdfast.adapters.sqlite.usage import usage_of
+from holdfast.core.proof import genesis
+from holdfast.errors import (
+    AlreadyThere,
+    Damaged,
+    Gone,
+    HoldfastError,
+    InvalidField,
+    InvalidInput,
+    KeyReused,
+    ModelMismatch,
+    QuotaExceeded,
+    Refused,
+)
 from holdfast.house import Holdfast
+from holdfast.model.access import Quota
+from holdfast.model.ids import Id, id_text
+from holdfast.ports.store import Commit, Identity, Uses
+from holdfast.recovery import restore
+from holdfast.services import journals
+from holdfast.services.quotas import LimitedStore
 from holdfast.testing.embedders import HashEmbedder
+from holdfast.testing.faults import SteppedClock
 
 
 def told(memory: Memory) -> dict[str, object]:
@@ -197,19 +219,22 @@ def test_what_a_journal_is_made_of_cannot_be_guessed_by_an_import_of_memories(sp
         opened().import_(memory.export(about="Ada"))
 
 
-def test_in_a_house_only_who_administers_a_space_moves_it_whole(tmp_path, space):
-    memory, _ = space
-    lines = list(memory.storage.journal())
+def test_in_a_house_only_who_administers_a_space_moves_it_whole(tmp_path, opened):
     with Holdfast.open(tmp_path / "house", embedder=None) as house:
         house.create("team")
         house.grant("ada", "team", "write")
         mine, owners = house.space("team", as_="ada"), house.space("team")
+        owners.remember("The team rows.")
+        outside = opened(clock=SystemClock())
+        outside.storage.merge(owners.storage.journal())
+        outside.remember("The team sails.")
+        lines = list(outside.storage.journal())
         for refused in (mine.storage.journal, lambda: mine.storage.merge(lines), lambda: mine.import_(lines)):
             with pytest.raises((HoldfastError, Refused)):
                 refused()
-        assert owners.summary().events == 0
+        assert owners.summary().events == 1
         owners.storage.merge(lines)
-        assert owners.storage.digest() == memory.storage.digest()
+        assert owners.storage.digest() == outside.storage.digest()
 
 
 def test_keys_go_on_to_have_one_effect(space, opened):
@@ -220,3 +245,142 @@ def test_keys_go_on_to_have_one_effect(space, opened):
     assert other.remember("Ada swims.", key="swim").id == memory.remember("Ada swims.", key="swim").id
     with pytest.raises(KeyReused):
         other.remember("Ada dives.", key="swim")
+
+
+# What a quota, or another write, refuses
+
+
+class Limited:
+    """A new space under a quota that may change."""
+
+    def __init__(self, memory: Memory, clock: SteppedClock) -> None:
+        self.memory, self.quota = memory, Quota()
+        ledger = memory._space.ledger
+        ledger.store = LimitedStore(ledger.store, clock, lambda: self.quota, usage_of)
+
+
+@pytest.mark.parametrize("quota", [Quota(memories=0), Quota(memories=4), Quota(writes_a_minute=1), Quota(bytes=1)])
+@pytest.mark.parametrize("name", [":memory:", "team.db"])
+def test_a_merge_that_a_quota_refuses_leaves_nothing_behind(tmp_path, space, opened, clock, quota, name, monkeypatch):
+    monkeypatch.setattr(journals, "PER_COMMIT", 2)
+    memory, _ = space
+    lines = list(memory.storage.journal())
+    team = Limited(opened(name if name == ":memory:" else tmp_path / name), clock)
+    was = team.memory.summary().space
+    team.quota = quota
+    with pytest.raises(QuotaExceeded, match="Nothing of this write was kept"):
+        team.memory.storage.merge(lines)
+    assert (team.memory.summary().space, team.memory.summary().events) == (was, 0)
+    team.quota = Quota(memories=6)
+    assert team.memory.storage.merge(lines).added == 6, "the room that it takes is enough"
+    assert team.memory.storage.digest() == memory.storage.digest()
+
+
+def test_a_journal_is_weighed_as_its_writes_are(opened, clock, monkeypatch):
+    monkeypatch.setattr(journals, "PER_COMMIT", 3)
+    memory, team = opened(), Limited(opened(), clock)
+    for number in range(4):
+        held = memory.remember(f"Ada is {number}.")
+        memory.forget(held.id) if number % 2 else memory.correct(held.id, f"Ada is {number}, rather.")
+    team.quota = Quota(memories=3)
+    team.memory.storage.merge(memory.storage.journal())
+    assert team.memory.summary().live == 2
+    newest = next(memory.records())
+    memory.correct(newest.id, "Ada is another.")
+    team.memory.storage.merge(memory.storage.journal())
+    assert team.memory.storage.digest() == memory.storage.digest()
+
+
+def test_what_is_forgotten_takes_no_room_in_a_quota(opened, clock):
+    memory, team = opened(), Limited(opened(), clock)
+    memory.remember("Ada stays.")
+    memory.forget(*(memory.remember(f"Ada is {number}.").id for number in range(3)))
+    team.quota = Quota(memories=1)
+    assert team.memory.storage.merge(memory.storage.journal()).forgotten == 3
+    assert team.memory.storage.digest() == memory.storage.digest()
+
+
+def test_a_merge_that_others_leave_no_room_for_says_what_is_kept(space, opened, clock, monkeypatch):
+    monkeypatch.setattr(journals, "PER_COMMIT", 2)
+    memory, _ = space
+    team = Limited(opened(), clock)
+
+    def meanwhile(done: int, total: int) -> None:
+        team.quota = Quota(memories=0)
+
+    with pytest.raises(QuotaExceeded, match=r" \d of 1\d events are kept; merge it again to go on\. ") as caught:
+        team.memory.storage.merge(memory.storage.journal(), progress=meanwhile)
+    assert "Nothing of this write" not in str(caught.value)
+    team.quota = Quota()
+    team.memory.storage.merge(memory.storage.journal())
+    assert team.memory.storage.digest() == memory.storage.digest()
+
+
+@pytest.mark.parametrize("bad", [None, 5, b"lines", {"a": 1}])
+def test_what_is_no_source_is_refused_in_words(opened, bad):
+    with pytest.raises(InvalidField, match="expected the path"):
+        opened().storage.merge(bad)
+
+
+def test_what_a_restore_is_asked_wrongly_is_refused_in_words(space, tmp_path):
+    memory, _ = space
+    memory.storage.backup(tmp_path / "b.hfb")
+    for wrong in ({"seq": "a"}, {"seq": 1.5}, {"receipts": ["x"]}, {"receipts": "x"}, {"receipts": None}):
+        with pytest.raises(InvalidInput, match=r"'a'|1\.5|receipt"):
+            restore(tmp_path / "b.hfb", tmp_path / "back.db", **wrong)
+    assert not (tmp_path / "back.db").exists()
+
+
+def test_a_receipt_that_a_restore_recorded_again_is_listed_once(space, opened, tmp_path, clock):
+    memory, _ = space
+    memory.storage.backup(tmp_path / "b.hfb")
+    clock.advance(1_000)
+    receipt = memory.forget(next(memory.records()).id, reason="asked")
+    restore(tmp_path / "b.hfb", tmp_path / "back.db", receipts=[receipt], clock=clock)
+    back = opened(tmp_path / "back.db")
+    assert receipt.id in [one.id for one in back.receipts()]
+    back.storage.merge(memory.storage.journal())
+    ids = [one.id for one in back.receipts()]
+    assert len(ids) == len(set(ids)) == back.summary().receipts
+    assert {one.id for one in memory.receipts()} == set(ids)
+    assert back.verify(receipt).holds
+
+
+def test_what_was_derived_there_of_what_was_forgotten_here_falls_with_a_merge(space, opened):
+    memory, _ = space
+    other = opened()
+    other.storage.merge(memory.storage.journal())
+    source = next(memory.records())
+    memory.forget(source.id)
+    derived = other.remember("Drawn from it.", sources=[source.id])
+    assert memory.storage.merge(other.storage.journal()).forgotten == 0
+    with pytest.raises(Gone):
+        memory.get(derived.id)
+    assert "Drawn" not in repr(memory.history(derived.id))
+
+
+def test_an_identity_that_was_taken_on_and_undone_is_nobody_elses(opened, tmp_path):
+    memory = opened(tmp_path / "n.db")
+    store = memory._space.store
+    was = store.identity
+    other = Identity(Id(b"another space..."), was.node, bytes(range(32)))
+    failing = Uses((object(),), ())
+
+    def adopt() -> None:
+        with pytest.raises(AttributeError):
+            store.commit(lambda _: Commit((), None, uses=failing, adopts=(other, genesis(other.space, other.node))))
+
+    with ThreadPoolExecutor(2) as pool:
+        with store._group.idle():  # both wait, and come into one transaction
+            tasks = list[Future[object]]()
+            for number, task in enumerate((adopt, lambda: memory.remember("Ada sails.")), 1):
+                tasks.append(pool.submit(task))
+                while len(store._group._queue) < number:
+                    assert not tasks[-1].done()
+        for task in tasks:
+            task.result(30)
+    assert store.identity == was
+    assert memory.summary().space == id_text(was.space)
+    assert memory.check() == []
+    with store.reading() as reader:
+        assert [event.header.space for event in reader.events(0, 10)] == [was.space]

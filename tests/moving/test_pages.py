@@ -40,19 +40,6 @@ def edited(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), "utf-8")
 
 
-@pytest.fixture
-def exported(opened, path, tmp_path) -> tuple[Memory, Path]:
-    memory = opened(path)
-    memory.remember("Ada lives in Lisbon.", subject="Ada", tags=["home"], source="form: 'A'")
-    memory.remember("Ada likes tea.", subject="Ada")
-    memory.remember("Take pills\n\n- at 8\n- at 20", category="health")
-    talk = memory.session("chat/1", user="Ada")
-    talk.add("user", "Hello.\nI am here.")
-    talk.add("assistant", "Hello!")
-    memory.storage.export_markdown(tmp_path / "out")
-    return memory, tmp_path / "out"
-
-
 words = st.text(
     st.sampled_from(list("ab Ä#*-+>`~_[](){}<!:|.,'\"\\\t\n\r\u2028\u200b\u00a0é漢🙂")) | st.characters(codec="utf-8"),
     min_size=1,
@@ -141,7 +128,9 @@ def test_an_entry_that_was_deleted_is_forgotten_and_comes_back_when_it_does(expo
     edited(file, re.search(r"- Ada likes tea\.\n.*-->\n?", whole)[0], "")
     assert counts(memory, folder) == (0, 0, 1, 4)
     assert "Ada likes tea." not in texts(memory)
-    assert memory.receipts()[-1].reason == "removed at its source"
+    assert memory.receipts()[-1].reason.startswith("deleted on a page (")
+    with pytest.raises(Gone):
+        memory.remember("Ada likes tea.")
     file.write_text(whole)
     assert counts(memory, folder) == (1, 0, 0, 4)
     assert "Ada likes tea." in texts(memory)
@@ -153,7 +142,9 @@ def test_deleting_an_edited_entry_forgets_what_it_was_before_too(exported):
     edited(folder / "facts/Ada.md", "Lisbon", "Porto")
     memory.import_(folder)
     (folder / "facts/Ada.md").unlink()
-    assert counts(memory, folder) == (0, 0, 3, 3)
+    with pytest.raises(ConfirmationNeeded, match=r"Whole pages are not there: facts/Ada\.md"):
+        memory.import_(folder)
+    assert counts(memory, folder, confirm_removal=True) == (0, 0, 3, 3)
     assert not [line for line in memory.export(superseded=True) if "Lisbon" in line or "Porto" in line]
 
 
@@ -287,7 +278,7 @@ def test_a_folder_is_not_overwritten_unseen(exported, tmp_path):
     held = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(held | {"files": {"../ada.db": "x", "/etc/hosts": "y"}}))
     (folder / "facts/Ada.md").unlink()
-    memory.import_(folder)
+    memory.import_(folder, confirm_removal=True)
     with pytest.raises(AlreadyThere, match="of no export"):
         memory.storage.export_markdown(folder, replace=True)
     assert memory.check() == [], "no file that a manifest names elsewhere is touched"

@@ -308,6 +308,22 @@ def test_encrypting_in_place_leaves_no_plain_byte_and_the_same_digest(opened, pa
     assert "Vexworth closes at five." in found(opened(path, key=ring, embedder=model), "when does Vexworth close?")
 
 
+def test_encrypting_overwrites_what_another_program_left_in_free_pages(opened, path):
+    with opened(path) as memory:
+        memory.remember("Vexworth.")
+    # As a file is that was written, or made smaller, by something that does not overwrite what it frees.
+    connection = apsw.Connection(str(path))
+    connection.execute("PRAGMA secure_delete=OFF; CREATE TABLE other (text)").fetchall()
+    connection.executemany("INSERT INTO other VALUES (?)", [("Quillon " * 200,) for _ in range(200)])
+    connection.execute("DROP TABLE other").fetchall()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+    assert b"Quillon" in bytes_of(path)
+    memory = opened(path)
+    memory.storage.encrypt(KEY)
+    assert b"Quillon" not in bytes_of(path)
+
+
 def test_encrypting_a_space_whose_pages_were_rebalanced_leaves_no_plain_byte_either(opened, path):
     """Where rows moved between pages, old bytes stay in the gaps, which `secure_delete` does not reach."""
     memory = opened(path)
@@ -430,6 +446,192 @@ def test_what_a_process_left_to_be_overwritten_is_overwritten_at_the_next_openin
     monkeypatch.undo()
     assert opened(path, key=ring).storage.encryption().advice is None
     assert canaries_in(path) == []
+
+
+# Keys of other files
+
+
+def test_a_space_that_was_moved_and_the_one_it_was_moved_from_both_go_on_opening(opened, tmp_path, ring):
+    ada, moved = tmp_path / "ada.db", tmp_path / "moved.db"
+    with opened(ada, key=ring) as memory:
+        memory.remember("Quillon.")
+        journal = list(memory.storage.journal())
+    with opened(moved, key=ring) as memory:
+        memory.storage.merge(journal)
+
+    def both_open() -> bool:
+        for path in (ada, moved):
+            with opened(path, key=ring) as memory:
+                assert found(memory, "Quillon") == ["Quillon."]
+        return True
+
+    assert both_open()
+    assert both_open()
+    with opened(ada, key=ring) as memory:
+        memory.storage.rotate_key(data=True)
+    with opened(moved, key=ring) as memory:
+        memory.storage.rotate_key()
+    assert both_open()
+    (space,) = {entry.space for entry in ring.entries() if ring.find(parse_id(entry.space))[1:]}
+    ring.destroy(space)
+    for path in (ada, moved):
+        with pytest.raises(KeyNeeded, match="was destroyed on"):
+            Memory.open(path, embedder=None, key=ring)
+
+
+def test_a_copy_of_an_empty_space_keeps_its_key_when_the_other_becomes_another_space(opened, tmp_path, ring):
+    with opened(tmp_path / "ada.db", key=KEY) as memory:
+        memory.remember("Quillon.")
+        journal = list(memory.storage.journal())
+    opened(tmp_path / "form.db", key=ring).close()
+    (tmp_path / "copy.db").write_bytes((tmp_path / "form.db").read_bytes())
+    with opened(tmp_path / "copy.db", key=ring) as memory:
+        memory.remember("Vexworth.")
+    with opened(tmp_path / "form.db", key=ring) as memory:
+        before = memory.storage.encryption()
+        memory.storage.merge(journal)
+        after = memory.storage.encryption()
+    assert after.space != before.space
+    assert found(opened(tmp_path / "copy.db", key=ring), "Vexworth") == ["Vexworth."]
+    assert found(opened(tmp_path / "form.db", key=ring), "Quillon") == ["Quillon."]
+    # The key of the new space is not that of the one before: nothing of it is left when it is destroyed.
+    ring.destroy(after.space)
+    assert after.key_id not in {entry.key_id for entry in ring.entries()}
+    assert before.key_id != after.key_id
+
+
+def test_rotating_reaches_what_was_restored_and_nothing_else(opened, path, tmp_path, ring):
+    memory = opened(path, key=ring)
+    memory.remember("Quillon.")
+    memory.storage.backup(tmp_path / "kept.db")
+    memory.close()
+    restore(tmp_path / "kept.db", tmp_path / "twin.db", key=ring)
+    with opened(path, key=ring) as memory:
+        memory.storage.rotate_key()
+    assert found(opened(path, key=ring), "Quillon") == ["Quillon."]
+    with pytest.raises(WrongKey, match="was not changed"):
+        Memory.open(tmp_path / "twin.db", embedder=None, key=ring)
+
+
+def test_an_older_copy_does_not_take_the_key_of_a_rotation_that_died(opened, path, ring, monkeypatch):
+    """The file is under the new key, and the keyring was not told: opening the copy must not let go of that key."""
+    with opened(path, key=ring) as memory:
+        memory.remember("Quillon.")
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes())
+    memory = opened(path, key=ring)
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyring, "settle", lambda self, space, key_id: None)
+        new = memory.storage.rotate_key().key_id
+    memory.close()
+    assert found(opened(copy, key=ring), "Quillon") == ["Quillon."]
+    assert new in {entry.key_id for entry in ring.entries()}
+    assert found(opened(path, key=ring), "Quillon") == ["Quillon."]
+    assert [entry.key_id for entry in ring.entries()] == [new], "the rotation is ended, as it would have been"
+
+
+def test_a_restored_past_is_not_under_a_key_that_is_pending(opened, path, tmp_path, ring):
+    with opened(path, key=ring) as memory:
+        memory.remember("Quillon.")
+        memory.remember("Vexworth.")
+        used = memory.storage.encryption()
+    ring.create(parse_id(used.space), replaces=used.key_id)
+    restore(path, tmp_path / "part.db", seq=1, key=ring)
+    for file in (tmp_path / "part.db", path):
+        assert opened(file, key=ring).storage.encryption().key_id == used.key_id
+
+
+@pytest.mark.parametrize("data", [False, True])
+def test_a_rotation_that_fails_leaves_the_keys_as_they_were(opened, path, ring, monkeypatch, data):
+    monkeypatch.setattr("holdfast.adapters.sqlite.sole.ALONE_MS", 50)
+    memory = opened(path, key=ring)
+    memory.remember("Quillon.")
+    before = ring.entries()
+    if data:
+        other = opened(path, key=ring)
+        with pytest.raises(StoreBusy):
+            memory.storage.rotate_key(data=True)
+        other.close()
+    else:
+        monkeypatch.setattr("holdfast.adapters.sqlite.rotation.seal_envelope", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            memory.storage.rotate_key()
+    assert ring.entries() == before
+    monkeypatch.undo()
+    memory.storage.rotate_key(data=data)
+    assert len(ring.entries()) == 1
+
+
+def test_a_change_that_fails_after_its_commit_keeps_the_key_the_file_is_under(opened, path, ring, monkeypatch):
+    memory = opened(path, key=ring)
+    memory.remember("Quillon.")
+    with monkeypatch.context() as patch:
+        patch.setattr("holdfast.adapters.sqlite.rotation.finish", lambda connection: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            memory.storage.rotate_key(data=True)
+    assert len(ring.entries()) == 2
+    state = memory.storage.rotate_key()
+    assert [entry.key_id for entry in ring.entries()] == [state.key_id], "both keys before it are gone"
+
+
+def test_a_failed_encryption_leaves_no_key(opened, path, ring, monkeypatch):
+    monkeypatch.setattr("holdfast.adapters.sqlite.sole.ALONE_MS", 50)
+    memory = opened(path)
+    memory.remember("Quillon.")
+    other = opened(path)
+    with pytest.raises(StoreBusy):
+        memory.storage.encrypt(ring)
+    assert ring.entries() == []
+    other.close()
+    memory.storage.encrypt(ring)
+
+
+def test_rotating_to_a_key_of_the_keyring_is_refused(opened, path, ring):
+    memory = opened(path, key=ring)
+    memory.remember("Quillon.")
+    key = ring.find(parse_id(memory.storage.encryption().space))[0]
+    with pytest.raises(InvalidField, match="already"):
+        memory.storage.rotate_key(key)
+    memory.storage.rotate_key(OTHER)
+    assert len(ring.entries()) == 1
+
+
+def test_a_backup_and_the_space_in_its_place_may_have_keys_of_their_own(opened, path, tmp_path):
+    kept = tmp_path / "kept.db"
+    memory = opened(path, key=KEY)
+    memory.remember("Quillon.")
+    memory.storage.backup(kept)
+    memory.storage.rotate_key(OTHER)
+    memory.close()
+    with pytest.raises(WrongKey, match=r"space\.db .*there_key.*Nothing was changed"):
+        restore(kept, path, key=KEY, replace=True)
+    with pytest.raises(WrongKey, match=r"kept\.db is encrypted") as caught:
+        restore(kept, path, key=OTHER, replace=True)
+    assert ".part" not in str(caught.value)
+    assert found(opened(path, key=OTHER), "Quillon") == ["Quillon."]
+    opened(path, key=OTHER).close()
+
+
+def test_restoring_with_the_key_of_each(opened, path, tmp_path):
+    kept, plain = tmp_path / "kept.db", tmp_path / "plain.db"
+    with opened(path) as memory:
+        memory.remember("Quillon.")
+        memory.storage.backup(plain)
+        memory.storage.encrypt(KEY)
+        memory.storage.backup(kept)
+        memory.storage.rotate_key(OTHER)
+    with pytest.raises(KeyNeeded, match="there_key"):
+        restore(plain, path, replace=True)
+    with pytest.raises(NotEncrypted, match=r"plain\.db is not encrypted.*restore it without a key"):
+        restore(plain, path, key=OTHER, replace=True)
+    restore(kept, path, key=KEY, there_key=OTHER, replace=True)
+    with opened(path, key=KEY) as memory:
+        assert found(memory, "Quillon") == ["Quillon."]
+    restore(plain, path, there_key=KEY, replace=True)
+    with opened(path) as memory:
+        assert found(memory, "Quillon") == ["Quillon."]
+    restore(kept, path, key=KEY, replace=True)  # the space in place is plain, and needs none
+    assert found(opened(path, key=KEY), "Quillon") == ["Quillon."]
 
 
 # Altered bytes

@@ -250,3 +250,82 @@ def test_what_cannot_be_read_any_more_can_still_be_confirmed_and_erased(opened, 
     preview = memory.preview_forget(where={"category": "habit"})
     assert preview.needs_confirmation
     assert len(memory.forget(where={"category": "habit"}, confirm=preview.token).forgotten) == 2
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        {"subject": "Ada Lovelace"},
+        {"predicate": "loves Ada"},
+        {"object": "Ada's"},
+        {"source": "a letter to ada"},
+        {"tags": ["ada"]},
+        {"attributes": {"Ada": 1}},
+        {"attributes": {"who": "ADA"}},
+    ],
+)
+def test_a_name_in_any_field_is_a_mention(memory, noted):
+    kept = memory.remember("Likes the sea.", subject="Adam", tags=["adage"])
+    found = memory.remember("She likes tea.", **noted)
+    assert [record.id for record in memory.preview_forget(about="Ada", mentions=True).selected] == [found.id]
+    assert any(found.id in line for line in memory.export(about="Ada", mentions=True))
+    assert memory.get(kept.id)
+
+
+def test_a_name_in_a_session_an_author_an_earlier_version_or_a_reason_is_a_mention(memory):
+    talk = memory.session("with Ada", user="Bo").add("user", "Hello.")
+    said = memory.session("s", user="Ada Lovelace").add("user", "Hello you.")
+    retagged = memory.remember("Some tea.", tags=["ada"])
+    memory.revise(retagged.id, tags=["tea"])
+    memory.revise(retagged.id, importance=1)
+    old = memory.remember("It is late.")
+    new = memory.correct(old.id, "It is early.", reason="Ada said so")
+    wanted = {talk.id, said.id, retagged.id, new.id}
+    assert {record.id for record in memory.preview_forget(about="Ada").mentions} == wanted
+    lines = "".join(memory.export(about="Ada", mentions=True))
+    assert all(one in lines for one in wanted)
+
+
+def test_the_history_of_a_forgotten_memory_tells_no_reason_that_quotes_it(memory):
+    old = memory.remember("The word is xyzzy.")
+    new = memory.correct(old.id, "The word is another.", reason="not xyzzy any more")
+    assert "xyzzy" in repr(memory.history(old.id))
+    memory.forget(old.id)
+    gone = memory.history(old.id)
+    assert "xyzzy" not in repr(gone) + repr(memory.why(old.id))
+    assert [(entry.what, entry.reason) for entry in gone] == [
+        ("remembered", None), ("superseded", None), ("forgotten", None),
+    ]  # fmt: skip
+    assert memory.history(new.id).entries[0].reason == "not xyzzy any more", "it belongs to the replacement"
+    memory.forget(new.id)
+    assert "xyzzy" not in repr(memory.history(new.id))
+
+
+def test_what_an_import_or_a_merge_forgets_is_told_as_pending_too(opened, path, tmp_path, monkeypatch):
+    monkeypatch.setattr(connection, "BUSY_MS", 1)
+    vault = tmp_path / "vault"
+    vault.mkdir()
+    (vault / ".obsidian").mkdir()
+    (vault / "ada.md").write_text("Ada likes tea.\n")
+    (vault / "bo.md").write_text("Bo likes beer.\n")
+    memory, other, twin = opened(path), opened(path), opened(":memory:")
+    assert memory.import_(vault).forget_pending is None
+    fact = memory.remember(SECRET)
+    twin.storage.merge(memory.storage.journal())
+    twin.forget(fact.id)
+    (vault / "bo.md").unlink()
+    with other._space.store.reading() as reader:
+        assert reader.count() == 3
+        removed = memory.import_(vault)
+    assert (removed.removed, memory.import_(vault).forget_pending) == (1, None)
+    assert "another reader" in removed.forget_pending
+    with other._space.store.reading() as reader:
+        assert reader.count() == 2
+        merged = memory.storage.merge(twin.storage.journal())
+    assert "another reader" in merged.forget_pending
+
+
+@pytest.mark.parametrize("bad", [5, None, b"x", {"id": "x"}])
+def test_what_is_no_receipt_is_refused_in_words(memory, bad):
+    with refused(memory, InvalidField, "no receipt"):
+        memory.verify(bad)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast import Memory
+from holdfast import Memory, wiring
 from holdfast.core.decide import Take, take
-from holdfast.errors import HoldfastError, InvalidInput, InvalidTime, NotFound, StoreReadOnly
+from holdfast.errors import Closed, HoldfastError, InvalidInput, InvalidTime, NotFound, StoreReadOnly
 from holdfast.model.ids import Id
 from holdfast.model.times import format_when
 from holdfast.services.past import copy_until, cut_of
@@ -86,6 +87,77 @@ def test_a_past_outlives_what_happens_to_the_present(memory):
     past.close()
 
 
+@pytest.mark.parametrize("how", ["id", "derived", "policy", "merge", "elsewhere"])
+def test_an_open_past_gives_nothing_that_was_forgotten_since(opened, path, how):
+    memory = opened(path)
+    other = opened(path)
+    first = memory.remember("The door code is 7306.")
+    gone = memory.remember("Door 7306 is upstairs.", sources=[first.id])
+    twin = opened(":memory:")
+    twin.storage.merge(memory.storage.journal())
+    if how == "merge":
+        twin.forget(gone.id)
+    past, before = memory.at(seq=2), memory.at(seq=0)
+    nested = past.at(seq=1)
+    begun = past.records()
+    assert past.get(gone.id).text == gone.text
+    if how == "id":
+        memory.forget(gone.id)
+    elif how == "derived":
+        memory.forget(first.id)
+    elif how == "policy":
+        memory._space.forgetting.erase([Id(uuid.UUID(first.id).bytes)], actor="owner", reason="policy")
+    elif how == "merge":
+        memory.storage.merge(twin.storage.journal())
+    else:
+        other.forget(gone.id)
+    for ask in (
+        lambda: past.get(gone.id), lambda: past.recall("door 7306"), lambda: list(past.records()), lambda: next(begun),
+        lambda: past.history(gone.id), lambda: list(past.export()), lambda: past.why(gone.id), past.summary,
+    ):  # fmt: skip
+        with pytest.raises(Closed, match=r"forgotten since.*at\(\)"):
+            ask()
+    if how in {"id", "elsewhere"}:
+        assert [record.text for record in nested.records()] == [first.text], "it holds nothing of what was forgotten"
+    else:
+        with pytest.raises(Closed, match="forgotten since"):
+            list(nested.records())
+    past.close()
+    with memory.at(seq=2) as again:
+        assert gone.id not in {record.id for record in again.records()}
+    before.close()
+    nested.close()
+
+
+def test_a_past_stays_open_where_it_holds_nothing_of_what_was_forgotten(memory):
+    memory.remember("Ada runs.")
+    with memory.at(seq=1) as past:
+        memory.forget(memory.remember("Ada swims.").id)
+        assert [record.text for record in past.records()] == ["Ada runs."]
+
+
+def test_a_forget_while_a_past_is_filled_is_not_missed(memory, monkeypatch):
+    fact = memory.remember("Ada runs.")
+    filled = wiring.copy_until
+
+    class Slow:
+        """What is forgotten was read already, and is not in the view yet."""
+
+        def __init__(self, into):
+            self.into = into
+
+        def commit(self, decide):
+            memory.forget(fact.id)
+            return self.into.commit(decide)
+
+    def slowly(store, into, *until):
+        filled(store, Slow(into), *until)
+
+    monkeypatch.setattr(wiring, "copy_until", slowly)
+    with pytest.raises(Closed, match="forgotten since"):
+        memory.at(seq=1).get(fact.id)
+
+
 def test_a_past_has_a_past(memory):
     for number in range(3):
         memory.remember(f"Fact {number}.")
@@ -95,7 +167,15 @@ def test_a_past_has_a_past(memory):
 
 def test_a_past_that_never_was_is_refused(memory):
     memory.remember("Ada runs.")
-    for choice in ({}, {"moment": "2024-01-01", "seq": 1}, {"seq": -1}, {"seq": 2}, {"seq": True}):
+    for choice in (
+        {},
+        {"moment": "2024-01-01", "seq": 1},
+        {"seq": -1},
+        {"seq": 2},
+        {"seq": True},
+        {"seq": "1"},
+        {"seq": 1.0},
+    ):
         with refused(memory, InvalidInput):
             memory.at(**choice)
     for bad in ("", "last week", 5):

@@ -427,3 +427,21 @@ def test_a_program_that_ends_without_closing_has_written_them(opened, path):
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program, str(path)], check=True, timeout=120)
     assert counts(opened(path), record.id) == {"ann": 1}
+
+
+def test_what_is_given_of_a_subject_or_as_a_journal_counts_as_listed(memory, clock, tmp_path):
+    memory.remember("Ada sails.", subject="Ada")
+    memory.remember("Ben runs.")
+    memory.forget(memory.remember("Ada rows.", subject="Ada").id)
+
+    def listed() -> int:
+        (access,) = memory.summary().accesses
+        return access.listed
+
+    before = listed()
+    assert len(list(memory.export(about="Ada"))) == 2
+    assert listed() == before + 1
+    memory.storage.export_markdown(tmp_path / "ada", about="Ada")
+    assert listed() == before + 2
+    list(memory.storage.journal())
+    assert listed() == before + 4, "what was forgotten is in it without its words"

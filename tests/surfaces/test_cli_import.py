@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast import Memory
 from holdfast.surfaces.cli import failure
 from tests.adapters.importers.making import FORMS, SAID, form_of, made, objects, text_of
 from tests.surfaces.shell import Shell
@@ -88,3 +89,15 @@ def test_progress_is_drawn_in_a_terminal_only(shell: Shell):
     assert "Importing" in shell.terminal("import", path.name)[1]
     path.write_text(path.read_text().replace("n1", "m1"))
     assert shell.process("import", path.name).stderr == b""
+
+
+def test_what_a_merge_forgot_and_could_not_overwrite_is_told(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    with Memory.open(":memory:", embedder=None) as memory:
+        memory.remember("Ada sails.")
+        memory.forget(memory.remember("The door code is 7306.").id)
+        (shell.folder / "journal.jsonl").write_text("\n".join(memory.storage.journal()))
+    monkeypatch.setattr("holdfast.adapters.sqlite.store.SqliteStore.truncate_log", lambda self: False)
+    assert "still pending: another reader" in shell("import", "journal.jsonl").stdout
+    for file in shell.folder.glob(f"{shell.space.name}*"):
+        file.unlink()
+    assert "another reader" in shell.json("import", "journal.jsonl")["forget_pending"]

@@ -47,6 +47,17 @@ def test_the_whole_list_is_shown_for_a_space(shell: Shell):
         assert name in shell.ok("doctor")
 
 
+def test_what_a_killed_backup_left_is_named(shell: Shell):
+    shell.ok("add", "x")
+    left = shell.space.parent / f".{shell.space.name}.0123abcd.part"
+    left.mkdir()
+    shutil.copy(shell.space, left / "space.db")
+    found = findings(shell)["left over"]
+    assert found["state"] == "warning"
+    assert str(left) in found["detail"]
+    assert "Remove it" in found["do"]
+
+
 def test_the_settings_say_where_they_come_from(shell: Shell):
     (shell.folder / "holdfast.toml").write_text('principal = "Bo"\n')
     told = findings(shell, "--embedder", "none")["settings"]["detail"]

@@ -54,7 +54,7 @@ def test_a_restore_to_an_event(filled: Shell):
     assert not (filled.folder / "two.db").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", "not json", '{"space": "x", "heads": []}'])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "not json", "[" * 200_000, '{"space": "x", "heads": []}'])
 def test_kept_forgets_that_are_none_are_named(filled: Shell, text: str):
     filled.ok("backup", "ada.bak")
     (filled.folder / "kept.json").write_text(text)

@@ -28,7 +28,10 @@ except ImportError:  # pragma: no cover - not on this platform; one process at a
     fcntl = None
 
 _FORMAT = "holdfast keyring 1"
+_PENDING = "replaces"
+"""What a key has that was made for a change not known to be complete: the id of the key it replaces, or nothing."""
 _FILE_BYTES = 64 << 20
+_ID_BYTES = 16
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -56,14 +59,19 @@ class GivenKey:
     def find(self, space: Id) -> Sequence[bytes]:
         return tuple(self._keys)
 
-    def create(self, space: Id, key: bytes | None = None) -> bytes:
-        if key is not None:
-            self._keys.insert(0, checked_key(key))
-        return self._keys[0]
+    def create(self, space: Id, key: bytes | None = None, *, replaces: str | None = None) -> bytes:
+        made = self._keys[0] if key is None else checked_key(key)
+        self._keys = [made, *(one for one in self._keys if one != made)]
+        return made
 
-    def keep_only(self, space: Id, key_id: str) -> None:
-        if key_id:  # one key for whatever space: it is not let go of with the space that it opened before
-            self._keys = [key for key in self._keys if key_id_of(key) == key_id]
+    def is_pending(self, space: Id) -> bool:
+        return len(self._keys) > 1
+
+    def settle(self, space: Id, key_id: str) -> None:
+        self._keys = [key for key in self._keys if key_id_of(key) == key_id]
+
+    def withdraw(self, space: Id, key_id: str) -> None:
+        self._keys = [key for key in self._keys if key_id_of(key) != key_id] or self._keys
 
     @contextmanager
     def changing(self) -> Generator[None]:
@@ -94,8 +102,9 @@ class Keyring:
 
         Raises:
             KeyringUnusable: it is not there, others may read it, or it is not a keyring.
+            InvalidField: the path is none.
         """
-        keyring = cls(Path(path).expanduser().absolute().resolve())
+        keyring = cls(_checked_path(path))
         if keyring.path.exists():
             keyring._read()
         elif create:
@@ -117,15 +126,19 @@ class Keyring:
         return keys + [KeyEntry(row["space"], None, row["at"], destroyed=True) for row in held["destroyed"]]
 
     def holds(self, space: Id) -> bool:
-        """Whether there is a key for a space, or was one until it was destroyed."""
-        return any(entry.space == id_text(space) for entry in self.entries())
+        """Whether a space is known to be under a key, or was until that was destroyed; one that is pending is none."""
+        held, name = self._read(), id_text(space)
+        used = [row for row in held["keys"] if _PENDING not in row]
+        return any(row["space"] == name for row in used + held["destroyed"])
 
     def find(self, space: Id) -> Sequence[bytes]:
         held, name = self._read(), id_text(space)
-        rows = [row for row in held["keys"] if row["space"] == name]
+        rows = [row for row in reversed(held["keys"]) if row["space"] == name]
+        # What is sealed anew goes under the first: never under a key whose settling takes another with it.
+        rows.sort(key=lambda row: _PENDING in row)
         found = [bytes.fromhex(row["key"]) for row in rows if _is_whole(row)]
         if found:
-            return found[::-1]
+            return found
         if rows:
             raise KeyNeeded(
                 f"The key of the space {name} in {self.path} was overwritten: nothing opens the space, unless a "
@@ -139,55 +152,82 @@ class Keyring:
             "name the keyring it was made with."
         )
 
-    def create(self, space: Id, key: bytes | None = None) -> bytes:
+    def create(self, space: Id, key: bytes | None = None, *, replaces: str | None = None) -> bytes:
         made = os.urandom(KEY_BYTES) if key is None else checked_key(key)
         row = {"space": id_text(space), "id": key_id_of(made), "key": made.hex(), "created": _now()}
+        if replaces is not None:
+            row[_PENDING] = replaces
 
         def add(held: dict[str, Any]) -> None:
-            held["keys"] = [one for one in held["keys"] if (one["space"], one["id"]) != (row["space"], row["id"])]
+            twin = _row(held, space, row["id"])
+            if replaces is not None and twin is not None and twin.get(_PENDING) != replaces:
+                raise InvalidField(
+                    f"The key given is in {self.path} for the space {row['space']} already. Nothing was changed; give "
+                    "a new one, or none to have one made."
+                )
+            held["keys"] = [one for one in held["keys"] if one is not twin]
             held["keys"].append(row)
 
         self._change(add)
         return made
 
-    def keep_only(self, space: Id, key_id: str) -> None:
-        name = id_text(space)
+    def is_pending(self, space: Id) -> bool:
+        return any(row["space"] == id_text(space) and _PENDING in row for row in self._read()["keys"])
 
+    def settle(self, space: Id, key_id: str) -> None:
+        def end(held: dict[str, Any]) -> None:
+            row = _row(held, space, key_id)
+            if row is not None and (replaced := row.pop(_PENDING, "")):
+                held["keys"] = [one for one in held["keys"] if one is not _row(held, space, replaced)]
+
+        if _PENDING in (_row(self._read(), space, key_id) or {}):
+            self._change(end)
+
+    def withdraw(self, space: Id, key_id: str) -> None:
         def drop(held: dict[str, Any]) -> None:
-            held["keys"] = [row for row in held["keys"] if row["space"] != name or row["id"] == key_id]
+            row = _row(held, space, key_id)
+            held["keys"] = [one for one in held["keys"] if one is not row or _PENDING not in one]
 
-        if any(row["space"] == name and row["id"] != key_id for row in self._read()["keys"]):
-            self._change(drop)
+        self._change(drop)
 
-    def drop(self, space: Id) -> None:
-        """`destroy` the keys of a space where there are some."""
-        if any(row["space"] == id_text(space) for row in self._read()["keys"]):
-            self.destroy(space)
+    def drop(self, space: Id, key_id: str) -> None:
+        """Destroy one key of a space, where it is there."""
+        with self.changing():
+            if (row := _row(self._read(), space, key_id)) is not None:
+                self._destroy(id_text(space), [row["id"]])
 
     def destroy(self, space: str | bytes) -> int:
         """Destroy every key of a space for good; gives how many there were.
 
-        No copy of the space can be opened any more, backups too, by whoever has no copy of the keyring. A
-        program that has it open keeps its key in memory until it closes the space.
+        No copy of the space can be opened any more by whoever has no copy of the keyring: neither a backup, nor
+        another file that became the same space. A program that has it open keeps its key in memory until it closes
+        the space.
 
         Args:
             space: Its id.
 
         Raises:
             KeyNeeded: the keyring has no key of that space.
+            InvalidField: that is no id.
         """
-        name = id_text(parse_id(space) if isinstance(space, str) else Id(space))
+        name = _checked_space(space)
         with self.changing():
-            held = self._read()
-            going = [row for row in held["keys"] if row["space"] == name]
+            going = [row["id"] for row in self._read()["keys"] if row["space"] == name]
             if not going:
                 raise KeyNeeded(f"{self.path} has no key of the space {name}. Nothing was destroyed.")
-            self._blank([row["key"] for row in going])
-            held["keys"] = [row for row in held["keys"] if row["space"] != name]
+            self._destroy(name, going)
+        return len(going)
+
+    def _destroy(self, name: str, ids: Sequence[str]) -> None:
+        """Destroy keys of a space; with the last that was in use it is noted that the space is gone."""
+        held = self._read()
+        going = [row for row in held["keys"] if row["space"] == name and row["id"] in ids]
+        self._blank([row["key"] for row in going])
+        held["keys"] = [row for row in held["keys"] if row not in going]
+        if any(_PENDING not in row for row in going) and not any(row["space"] == name for row in held["keys"]):
             held["destroyed"] = [row for row in held["destroyed"] if row["space"] != name]
             held["destroyed"].append({"space": name, "at": _now()})
-            self._write(held)
-        return len(going)
+        self._write(held)
 
     @contextmanager
     def changing(self) -> Generator[None]:
@@ -233,7 +273,9 @@ class Keyring:
                 parse_id(row["space"])
                 if len(bytes.fromhex(row["key"])) != KEY_BYTES:
                     raise ValueError(f"the key {row['id']!r:.20} is not {KEY_BYTES} bytes long")
-        except (ValueError, KeyError, TypeError, HoldfastError) as error:
+                if not isinstance(row.get(_PENDING, ""), str):  # pyright: ignore[reportUnnecessaryIsInstance]
+                    raise TypeError(f"what the key {row['id']!r:.20} replaces is no id")
+        except (ValueError, KeyError, TypeError, RecursionError, HoldfastError) as error:
             raise KeyringUnusable(
                 f"{self.path} is damaged or no keyring ({error}). Restore it from a backup."
             ) from None
@@ -295,6 +337,27 @@ class Keyring:
                     file.seek(place)
                     file.write(b"0" * len(key))
             os.fsync(file.fileno())
+
+
+def _checked_path(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser().absolute().resolve()
+    except (TypeError, ValueError, RuntimeError, OSError) as error:
+        raise InvalidField(f"{path!r:.200} is no path to a keyring ({error}). Nothing was made.") from None
+
+
+def _checked_space(space: str | bytes) -> str:
+    if isinstance(space, str):
+        return id_text(parse_id(space))
+    if isinstance(space, bytes) and len(space) == _ID_BYTES:  # pyright: ignore[reportUnnecessaryIsInstance]
+        return id_text(Id(space))
+    raise InvalidField(f"{space!r:.80} is no id of a space, such as Keyring.entries() gives. Nothing was destroyed.")
+
+
+def _row(held: dict[str, Any], space: Id, key_id: str) -> dict[str, str] | None:
+    """The key of that id of a space, where it is there."""
+    name, rows = id_text(space), cast("list[dict[str, str]]", held["keys"])
+    return next((row for row in rows if (row["space"], row["id"]) == (name, key_id)), None)
 
 
 def _is_whole(row: dict[str, str]) -> bool:

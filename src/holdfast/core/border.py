@@ -14,6 +14,7 @@ from holdfast.core.filter_text import filter_from_text
 from holdfast.core.filters import filter_from_json
 from holdfast.errors import InvalidField, InvalidText, InvalidTime
 from holdfast.model import limits
+from holdfast.model.erasure import ForgetReceipt
 from holdfast.model.filters import EVERYTHING, Filter, Where
 from holdfast.model.ids import id_text, parse_id
 from holdfast.model.records import CATEGORIES, Origin, Role, Scalar
@@ -87,6 +88,20 @@ def check_import(value: object) -> None:
             f"{value!r:.60} is nothing an import can read; expected the path of a file or folder, or lines of text. "
             "Nothing was written."
         )
+
+
+def check_receipt(value: object) -> ForgetReceipt:
+    """A receipt of a forget.
+
+    Raises:
+        InvalidField.
+    """
+    if not isinstance(value, ForgetReceipt):
+        raise InvalidField(
+            f"{type(value).__name__} {value!r:.60} is no receipt; expected a ForgetReceipt, such as forget gives and "
+            "receipts() lists. Nothing was changed."
+        )
+    return value
 
 
 def check_label(value: object, what: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from holdfast.core.proof import verify_payload
 from holdfast.errors import Damaged
@@ -22,7 +22,9 @@ _DEFAULTS = {
     for field in fields(Content)
     if not (field.default is MISSING and field.default_factory is MISSING)
 }
+Made = TypeVar("Made", Content, Record)
 _NAMES = tuple(field.name for field in fields(Content))
+_KNOWN = frozenset(_NAMES)
 _values = attrgetter(*_NAMES)
 _IN_ORDER = tuple(_DEFAULTS.get(name, MISSING) for name in _NAMES)
 
@@ -71,6 +73,23 @@ def decode_content(event: Event) -> Content | None:
     Raises:
         Damaged: the payload is not what was committed to, or no content.
     """
+    return _decoded(event, lambda fields: Content(**fields))
+
+
+def decode_record(event: Event) -> Record | None:
+    """The record that an event's content makes, as `record_of` gives it for `decode_content`; None once erased.
+
+    Raises:
+        Damaged: as `decode_content`.
+    """
+    header = event.header
+    return _decoded(
+        event,
+        lambda fields: Record(**fields, id=id_text(header.record), version=header.version, recorded_at=header.at_ms),
+    )
+
+
+def _decoded(event: Event, make: Callable[[dict[str, Any]], Made]) -> Made | None:
     if not verify_payload(event):
         raise Damaged(
             f"Event {event.seq} does not hold what was written; nothing altered is returned. Run `holdfast check`."
@@ -79,7 +98,7 @@ def decode_content(event: Event) -> Content | None:
     if payload is None:
         return None
     try:
-        return _content(payload["content"])
+        return make(_fields(payload["content"]))
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged(f"Event {event.seq} holds no readable content ({error!r}). Run `holdfast check`.") from None
 
@@ -104,8 +123,11 @@ def record_of(event: Event, content: Content, closed_by: bytes | None = None, cl
     )
 
 
-def _content(raw: Mapping[str, Any]) -> Content:
+def _fields(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a content from its JSON values."""
     values = dict(raw)
+    if not values.keys() <= _KNOWN:  # a record has more fields, which no content may fill
+        raise TypeError(f"unknown fields: {sorted(values.keys() - _KNOWN)}")
     for name, enum in _ENUMS.items():
         if name in values:
             values[name] = enum(values[name])
@@ -114,4 +136,4 @@ def _content(raw: Mapping[str, Any]) -> Content:
             values[name] = tuple(values[name])
     if "attributes" in values:
         values["attributes"] = MappingProxyType(dict(values["attributes"]))
-    return Content(**values)
+    return values

@@ -219,7 +219,8 @@ class Corpus:
 
     def missing_vectors(self) -> NDArray[np.int64]:
         """Return the numbers of entries that have no vector yet, in the order they were added."""
-        return self.columns.n[self.lacking()]
+        rows = self.lacking()  # first: it may make the columns longer, which are other arrays then
+        return self.columns.n[rows]
 
     def lacking(self) -> Rows:
         """Return the rows of entries that have no vector yet, rising."""

@@ -228,29 +228,32 @@ def weighed(
     chosen: Weights,
 ) -> dict[str, Floats]:
     """Return what every part gives to every candidate."""
-    scale = _scale_of_matches(words.entry[rows], words.best)
-    z_words = _scaled(words.entry[rows], *scale)
-    z_context = _scaled(words.window[rows], *_scale_of_matches(words.window[rows], words.best))
+    places = rows.astype(np.intp)  # what NumPy indexes by: it would convert other numbers at every use
+    of_entry, of_window = words.entry[places], words.window[places]
+    scale = _scale_of_matches(of_entry, words.best)
+    z_words = _scaled(of_entry, *scale)
+    z_context = _scaled(of_window, *_scale_of_matches(of_window, words.best))
     # The longer entries are, the less a neighbour adds to what an entry says itself: its weight passes to the entry.
     alone = np.float32(corpus.statistics().long_share)
     values = {
         "words": (chosen.words + alone * chosen.context) * z_words,
         "context": (1 - alone) * chosen.context * z_context,
-        "who": chosen.author * signals.author(corpus, rows, query) + chosen.role * signals.role(corpus, rows, query),
-        "date": chosen.date * signals.date(corpus, rows, query.times),
-        "time": chosen.time * signals.tells_time(corpus, rows, query),
-        "personal": chosen.personal * signals.personal(corpus, rows),
-        "instructs": chosen.instructs * signals.instructs(corpus, rows, query),
-        "prefers": chosen.prefers * signals.prefers(corpus, rows, query),
-        "reply": chosen.reply * signals.reply(corpus, rows, words.entry, *scale),
-        "recent": chosen.recent * signals.recent(corpus, rows, query),
+        "who": chosen.author * signals.author(corpus, places, query)
+        + chosen.role * signals.role(corpus, places, query),
+        "date": chosen.date * signals.date(corpus, places, query.times),
+        "time": chosen.time * signals.tells_time(corpus, places, query),
+        "personal": chosen.personal * signals.personal(corpus, places),
+        "instructs": chosen.instructs * signals.instructs(corpus, places, query),
+        "prefers": chosen.prefers * signals.prefers(corpus, places, query),
+        "reply": chosen.reply * signals.reply(corpus, places, words.entry, *scale),
+        "recent": chosen.recent * signals.recent(corpus, places, query),
     }
     if words.things is not None:
-        values["things"] = chosen.things * words.things[rows]
+        values["things"] = chosen.things * words.things[places]
     if cosines is not None:
-        known = corpus.vectors.scales[rows] > 0
+        known = corpus.vectors.scales[places] > 0
         expected = _EXPECTED_OF_WORDS * z_words + _EXPECTED_OF_CONTEXT * z_context
-        values["dense"] = chosen.dense * _scaled_cosines(cosines[rows], known)
+        values["dense"] = chosen.dense * _scaled_cosines(cosines[places], known)
         values["expected"] = chosen.dense * np.where(known, np.float32(0), expected)
     return values
 
@@ -270,20 +273,21 @@ def candidates(corpus: Corpus, query: Query, reachable: Mask, cosines: Floats | 
     """Return the rows to score: the best of each searching signal, or all where they are few."""
     if np.count_nonzero(reachable) <= CANDIDATES:
         return np.flatnonzero(reachable).astype(np.int32)
-    found = [_top(words.entry, reachable & (words.entry > 0)), _top(words.window, reachable & (words.window > 0))]
+    found = [best_of(words.entry, reachable & (words.entry > 0)), best_of(words.window, reachable & (words.window > 0))]
     if cosines is not None:
-        found.append(_top(cosines, reachable))
+        found.append(best_of(cosines, reachable))
     if signals.wants_instructions(query):
         # They bear on an answer without sharing its words: "Always show the units".
         flagged = reachable & ((corpus.columns.flags[: corpus.size] & INSTRUCTS) > 0)
-        found.append(_top(words.window if cosines is None else cosines, flagged, INSTRUCTIONS))
+        found.append(best_of(words.window if cosines is None else cosines, flagged, INSTRUCTIONS))
     rows = np.unique(np.concatenate(found))
     if len(rows) < MIN_FOR_Z:  # hardly a word matches and there is no vector: the latest stand in
         rows = np.union1d(rows, np.flatnonzero(reachable)[-MIN_FOR_Z:])
     return rows.astype(np.int32)
 
 
-def _top(values: Floats, reachable: Mask, count: int = CANDIDATES) -> Rows:
+def best_of(values: Floats, reachable: Mask, count: int = CANDIDATES) -> Rows:
+    """Return the reachable rows of the greatest values, rising: so many, up to four times as many where equal."""
     rows = np.flatnonzero(reachable & (values >= _floor(values, 2 * count)))
     if len(rows) < count:  # too many of the great values are out of reach
         rows = np.flatnonzero(reachable)
@@ -307,9 +311,18 @@ def _floor(values: Floats, count: int) -> np.float32:
 def _scale_of_matches(matches: Floats, best: float) -> tuple[np.float32, np.float32]:
     """Return the mean and the deviation that BM25 scores are standardised by."""
     if len(matches) >= MIN_FOR_Z:
-        return np.float32(matches.mean()), np.float32(matches.std() + 1e-6)
+        mean, deviation = _moments(matches)
+        return np.float32(mean), np.float32(deviation + 1e-6)
     mean, deviation = _TYPICAL_MATCH
     return np.float32(mean * best), np.float32(deviation * max(best, 1e-6))
+
+
+def _moments(values: Floats) -> tuple[np.float32, np.float32]:
+    """Return the mean and the deviation, with less ado than NumPy's own functions for a few hundred values."""
+    count = len(values)
+    mean = np.float32(np.add.reduce(values) / count)
+    apart = values - mean
+    return mean, np.sqrt(np.float32(np.add.reduce(apart * apart) / count))
 
 
 def _scaled(values: Floats, mean: np.float32, deviation: np.float32) -> Floats:
@@ -320,5 +333,6 @@ def _scaled_cosines(cosines: Floats, known: Mask) -> Floats:
     """Standardise cosines; a row whose cosine is not known gets 0."""
     mean, deviation = _TYPICAL_COSINE
     if np.count_nonzero(known) >= MIN_FOR_Z:
-        mean, deviation = float(cosines[known].mean()), float(cosines[known].std()) + 1e-6
+        mean, deviation = map(float, _moments(cosines[known]))
+        deviation += 1e-6
     return np.where(known, (cosines - np.float32(mean)) / np.float32(deviation), np.float32(0))

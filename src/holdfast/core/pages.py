@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from holdfast.model.ids import parse_id
@@ -21,7 +21,13 @@ PAGE_FORMAT, SUBJECT_FORMAT = "page/1", "subject/1"
 _NAME_CHARS = 60
 _UNSAFE = re.compile(r'[<>:"/\\|?*#^\[\]\x00-\x1f\x7f-\x9f]+')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
-_MEMORY = re.compile(r"[ \t]*<!-- (?P<what>memory|turn) (?P<id>[0-9a-fA-F-]{32,36})\b.*-->[ \t]*$")
+_MARK = r"--[ \t]*(?P<what>memory|turn)[ \t]+(?P<id>[0-9a-fA-F-]{32,36})\b"
+_MEMORY = re.compile(rf"[ \t]*<!{_MARK}.*-->[ \t]*$")
+_BROKEN = re.compile(r"[ \t]*<!--[ \t]*(memory|turn)[ \t]+[0-9a-fA-F-]{4,}")
+"""How the mark of a memory begins, also one that is not whole."""
+_STRAY = re.compile(rf"(\\*<|&lt;)!{_MARK}(?P<rest>.*)$", re.DOTALL)
+"""A mark that an editor escaped, or joined to the words before it."""
+_SAID_BY = re.compile(r"\*\*.*?\*\* · .*\n")
 _COMMENT = re.compile(r"^(?P<space>[ \t]*)(?P<escapes>\\*)<!--")
 _HEADING = re.compile(r"#{1,6}[ \t]")
 _BULLET = re.compile(r"[-*+][ \t]+(?P<text>.*)$")
@@ -58,11 +64,13 @@ class Entry:
     Attributes:
         id: The memory it was written for; None for one that somebody added.
         line: Where it begins, from 1.
+        is_marked: Its mark stands where it was written.
     """
 
     id: str | None
     text: str
     line: int
+    is_marked: bool = True
 
 
 def pages(records: Iterable[Record]) -> list[Page]:
@@ -188,7 +196,12 @@ def _noted(record: Record) -> str:
 
 
 def entries(text: str) -> list[Entry]:
-    """The entries of a page: its list items, and other lines of text that somebody wrote below them."""
+    """The entries of a page: its list items, and other lines of text that somebody wrote below them.
+
+    Raises:
+        ValueError: a comment does not end, or the mark of a memory is broken, so that it cannot be told which
+            entries the page holds.
+    """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     found, held, start, id_ = list[Entry](), list[str](), 0, None
     is_comment = False
@@ -196,13 +209,21 @@ def entries(text: str) -> list[Entry]:
     def close() -> None:
         nonlocal held, id_
         words = normal("\n".join(_COMMENT.sub(_unescaped, line, count=1) for line in held))
-        if words or id_:
+        if words and id_ is None:
+            found.append(_unmarked(words, start))
+        elif id_:
             found.append(Entry(id_, words, start))
         held, id_ = [], None
 
+    opened = 0
     for number, line in enumerate(lines[_below(lines) :], _below(lines) + 1):
         memory, bullet = _MEMORY.match(line), _BULLET.match(line)
+        if is_comment and _BROKEN.match(line):
+            raise ValueError(f"the comment that begins in line {opened} does not end before the mark in line {number}")
+        if memory is None and _BROKEN.match(line):
+            raise ValueError(f"the mark of a memory in line {number} is broken")
         if is_comment or (line.startswith("<!--") and memory is None):
+            opened = opened if is_comment else number
             is_comment = "-->" not in line
             close()
         elif memory:
@@ -227,8 +248,31 @@ def entries(text: str) -> list[Entry]:
         else:
             close()
             held, start = [line], number
+    if is_comment:
+        raise ValueError(f"the comment that begins in line {opened} does not end")
     close()
     return found
+
+
+def _unmarked(words: str, line: int) -> Entry:
+    """An entry without its mark, unless an editor made the mark a part of its words.
+
+    Raises:
+        ValueError: it holds more than one mark, or words behind it.
+    """
+    stray = _STRAY.search(words)
+    if stray is None:
+        return Entry(None, words, line)
+    ends = re.sub(r"&gt;|\\", lambda match: ">" if match[0] == "&gt;" else "", stray["rest"])
+    if not ends.endswith("-->") or _STRAY.search(stray["rest"]):
+        raise ValueError(f"the entry in line {line} runs into the mark of a memory")
+    text = words[: stray.start()]
+    return Entry(stray["id"].lower(), normal(said(text) if stray["what"] == "turn" else text), line, is_marked=False)
+
+
+def said(text: str) -> str:
+    """The words of a turn on a page, without the line of who said them and when."""
+    return _SAID_BY.sub("", text, count=1) if _SAID_BY.match(text) else text
 
 
 def _leads_to_memory(lines: Sequence[str]) -> bool:
@@ -275,12 +319,16 @@ class Manifest:
         export: Names this export among others of the space.
         memories: Digest of what each memory said, by its id.
         files: SHA-256 of each page, by its path.
+        pages: Ids of the memories on each page, by its path; empty in manifests that did not note it.
+        is_begun: Its pages were being put in place; each file may have any of the digests, with spaces between.
     """
 
     space: str
     export: str
     memories: Mapping[str, str]
     files: Mapping[str, str]
+    pages: Mapping[str, str] = field(default_factory=dict[str, str])
+    is_begun: bool = False
 
     def written(self) -> str:
         """The manifest as a file."""
@@ -290,6 +338,8 @@ class Manifest:
             "export": self.export,
             "files": dict(self.files),
             "memories": dict(self.memories),
+            "pages": dict(self.pages),
+            **({"begun": True} if self.is_begun else {}),
         }
         return json.dumps(held, indent=1, ensure_ascii=False) + "\n"
 
@@ -300,7 +350,10 @@ def manifest_of(text: str) -> Manifest:
     Raises:
         ValueError: it is none.
     """
-    held: Any = json.loads(text)
+    try:
+        held: Any = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(held, dict):
         raise ValueError("it is no object")  # noqa: TRY004 - what is wrong is what the file says
     values = cast("dict[str, Any]", held)
@@ -310,9 +363,12 @@ def manifest_of(text: str) -> Manifest:
     memories, files = (_texts(values.get(name), name) for name in ("memories", "files"))
     if not isinstance(space, str) or not isinstance(export, str):
         raise ValueError("it does not say of which space it is")  # noqa: TRY004 - as above
+    if not re.fullmatch(r"[0-9A-Za-z-]{1,40}", export):
+        raise ValueError("the name of its export is none")
     for one in (space, *memories):
         parse_id(one)
-    return Manifest(space, export, memories, files)
+    on = _texts(values.get("pages", {}), "pages")
+    return Manifest(space, export, memories, files, on, is_begun=bool(values.get("begun")))
 
 
 def _texts(value: Any, name: str) -> dict[str, str]:

@@ -37,8 +37,8 @@ MOST_OF_REPLY: Final = 4.0
 ASSISTANT: Final = int(Role.ASSISTANT)
 
 Floats = NDArray[np.float32]
-Rows = NDArray[np.int32]
 Places = NDArray[np.intp]
+Rows = NDArray[np.int32] | Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _idf(entries: int, holding: int) -> float:
 
 def _saturated(times: Floats, lengths: NDArray[np.int32], mean: float, b: float) -> Floats:
     norm = lengths.astype(np.float32) * np.float32(K1 * b / max(mean, 1.0)) + np.float32(K1 * (1 - b))
-    return times * np.float32(K1 + 1) / (times + norm)
+    return (times * np.float32(K1 + 1) / (times + norm)).astype(np.float32, copy=False)
 
 
 def _spread(corpus: Corpus, rows: Places, times: Floats, counts: Floats) -> Places:

@@ -18,8 +18,8 @@ CONTEXT_WEIGHTS: Final = (1.0, 0.7, 0.4, 0.4)
 """Weights of a row itself, of the one before it, of the second before it and of the one after it."""
 
 _CHUNK_ROWS: Final = 1_024  # 1.5 MB as floats: stays in the cache of a core
-# Of a product in one step: in the cache of a core, and few enough that BLAS does not share it among threads, which
-# wait for one another, a hundredfold on a busy machine.
+# Numbers multiplied in one step: few enough that BLAS does not share the step among threads, which wait for one another
+# on a busy machine (with twice as many a scan took up to 50 times as long).
 _SCANNED: Final = 1_024 * 384
 
 Floats = NDArray[np.float32]
@@ -135,7 +135,8 @@ class VectorTable:
         context *= two
         others *= three
         context += others
-        np.take(products, after[:size], out=others, mode="wrap")  # rows are in range: any mode but "raise" spares a copy
+        # Every row is in range; "raise", the usual mode, would copy what is written to.
+        np.take(products, after[:size], out=others, mode="wrap")
         others *= four
         context += others
         np.multiply(products, one, out=others)

@@ -60,6 +60,19 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a first write and those that its caller makes after it come to, for who judges the first.
+
+    Attributes:
+        memories: The most live memories more, at any time until the last of them.
+        size_bytes: Bytes of payloads.
+    """
+
+    memories: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a space holds, measured inside the write that is to be judged; 0 where there is no bound.
 

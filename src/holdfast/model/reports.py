@@ -61,6 +61,8 @@ class ImportReport:
         verdicts: How many of the new memories a policy let be kept otherwise than as said: redacted, quarantined.
         removed: Facts forgotten because they are gone at their source, with what was derived from them.
         corrected: Memories whose words were changed on the page they were exported to.
+        forget_pending: Why bytes of what this forgot may still be on disk, in words; None when they were
+            overwritten. See `ForgetReceipt.pending`.
         format: What was read: ``conversation``, ``records``, both with ``+`` between, or an importer's name.
     """
 
@@ -74,6 +76,7 @@ class ImportReport:
     dry_run: bool = False
     verdicts: Mapping[str, int] = field(default_factory=dict[str, int])
     corrected: int = 0
+    forget_pending: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.core.view import View
+from holdfast.model.access import Ahead
 from holdfast.model.events import Change, Event, Head, Sealed, SetModel
 from holdfast.model.filters import EVERYTHING, Filter
 from holdfast.model.holdings import Holding
@@ -263,6 +264,9 @@ class Commit(Generic[R]):
     """What one caller wants written, and what it is to be given once that is durable.
 
     Attributes:
+        adopts: Taken on together with what is written, or not at all: an identity and the chain value before the
+            node's first event; see `SpaceStore.adopt`, also for what is raised.
+        ahead: What is to follow in writes of their own, this one included.
         uses: Counts that are written along with it; see `SpaceStore.add_uses`.
         pause: To be called between two pieces of work, where there is much to store.
     """
@@ -271,6 +275,8 @@ class Commit(Generic[R]):
     result: R
     uses: Uses | None = None
     pause: Callable[[], None] = lambda: None
+    adopts: tuple[Identity, bytes] | None = None
+    ahead: Ahead | None = None
 
 
 class SpaceStore(Protocol):

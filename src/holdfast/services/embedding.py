@@ -306,6 +306,9 @@ def checked_vectors(vectors: Vectors, count: int, embedder: Embedder) -> Vectors
             f"The model {embedder.fingerprint} gave vectors of shape {vectors.shape}; expected "
             f"{(count, embedder.dimensions)}. Nothing was written."
         )
+    # Of a single one, a question's, one sum tells both; what it does not clear is looked at more closely.
+    if count == 1 and abs(float(np.vdot(vectors, vectors)) - 1) <= UNIT_WITHIN:
+        return vectors
     if not np.isfinite(vectors).all():
         raise InvalidVector(f"The model {embedder.fingerprint} gave values that are not finite. Nothing was written.")
     lengths = np.linalg.norm(vectors, axis=1)

@@ -23,10 +23,12 @@ from holdfast.model.events import Draft
 from holdfast.model.filters import Condition, Op, Where
 from holdfast.model.ids import Id, id_text, parse_id
 from holdfast.model.times import When, parse_when
+from holdfast.ports.store import SpaceStore
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
 from holdfast.services.pacing import Pace
 from holdfast.services.paging import all_events
+from holdfast.services.past import PASTS
 from holdfast.services.remembering import Remembering
 from holdfast.services.selecting import choose, records_of
 from holdfast.services.touches import Touches
@@ -37,6 +39,8 @@ MANY = 64
 """Memories from which on a forget gets ready before it locks the space."""
 REMOVED = "removed at its source"
 """The reason in receipts of what an import forgot because its source no longer has it."""
+DELETED = "deleted on a page"
+"""Before the export's name, the reason in receipts of what somebody deleted from its pages."""
 SCAN_BYTES = 64 << 20
 """Bytes read in search of erased texts after a forget, a text at a time: so that one forget stays quick."""
 SCAN_TEXTS = 200
@@ -171,10 +175,11 @@ class Forgetting:
             return drafts, done
 
         done, events = self._ledger.write_events(decide, pace.step)
+        PASTS.forgot(self._ledger.store.identity.space, (*done.asked, *done.derived))
         clear_term_cache()
         clear_name_cache()
         # Also where nothing was left to erase: an earlier call may have died before it came to this.
-        pending = self._empty_log()
+        pending = empty_log(self._ledger.store)
         if not events:
             return self._nothing_left(command.receipt, command.reason, done, pending)
         self._touches.forgot()
@@ -202,6 +207,26 @@ class Forgetting:
         command = Forget(tuple(records), self._ledger.new_id(), self._actor, REMOVED, bars=False)
         return self._erase(command, lambda going: None)
 
+    def why_confirm(self, records: Sequence[Id]) -> str | None:
+        """Why erasing these, with what was derived from them, is to be confirmed first; None where it need not be."""
+        with self._ledger.store.reading() as reader:
+            going = falling(reader, records)
+            live = sum(1 for held in going.values() if held.closed_by is None)
+            if live and live >= reader.tally().live:
+                return "This would forget everything that the space holds."
+        return _why_confirm(Selection(ids=tuple(records)), len(going), len(going) + 1)
+
+    def delete(self, records: Sequence[Id], export: str) -> ForgetReceipt:
+        """Erase memories whose entries somebody deleted on a page, and what was derived; their words are kept out."""
+        return self.erase(records, actor=self._actor, reason=f"{DELETED} ({export})")
+
+    def deleted(self, export: str) -> frozenset[Id]:
+        """What was deleted on the pages of an export, without what fell with it."""
+        reason = f"{DELETED} ({export})"
+        return frozenset(
+            parse_id(one) for receipt in self.receipts() if receipt.reason == reason for one in receipt.forgotten
+        )
+
     def erase(self, records: Sequence[Id], *, actor: str, reason: str) -> ForgetReceipt:
         """Erase memories that a policy does not let be kept, and what was derived from them."""
         return self._erase(Forget(tuple(records), self._ledger.new_id(), actor, reason), lambda going: None)
@@ -211,9 +236,13 @@ class Forgetting:
         return frozenset(parse_id(receipt.id) for receipt in self.receipts() if receipt.reason == REMOVED)
 
     def receipts(self) -> list[ForgetReceipt]:
-        """Every receipt of the space, oldest first."""
+        """Every receipt of the space, oldest first; one that a restore recorded again is given once."""
         with self._ledger.store.reading() as reader:
-            return [receipts.read(event) for event in reader.receipts()]
+            found = dict[str, ForgetReceipt]()
+            for event in reader.receipts():
+                receipt = receipts.read(event)
+                found.setdefault(receipt.id, receipt)
+        return list(found.values())
 
     def receipt(self, receipt: str) -> ForgetReceipt:
         """One receipt, as it was recorded.
@@ -232,8 +261,8 @@ class Forgetting:
         """Whether a receipt, or the one of that id, says what is so; or whether a proof still holds."""
         if isinstance(kept, Proof):
             return self._verify_proof(kept)
-        receipt = self.receipt(kept) if isinstance(kept, str) else kept
-        pending = self._empty_log()
+        receipt = self.receipt(kept) if isinstance(kept, str) else border.check_receipt(kept)
+        pending = empty_log(self._ledger.store)
         with self._ledger.store.reading() as reader:
             problems = list(receipts.differences(receipt, reader.receipt(parse_id(receipt.id))))
             problems += chain_problems(all_events(reader), heads=reader.node_heads())
@@ -274,21 +303,26 @@ class Forgetting:
             return []
         return [parse_id(one) for one in self._find(selection.query, selection.limit)]
 
-    def _empty_log(self) -> str | None:
-        """Let erased bytes leave the disk; why they may still be there, in words, or None."""
-        try:
-            emptied = self._ledger.store.truncate_log()
-        except Closed:
-            raise
-        except StoreError as error:
-            # What was asked is done and durable; that its bytes are overwritten is what is still to come.
-            return f"emptying the write-ahead log failed ({error})"
-        return None if emptied else "another reader still holds the write-ahead log, which is not empty"
-
     def _look_for(self, texts: Sequence[str]) -> tuple[int, int]:
         store = self._ledger.store
         some = texts[: SCAN_BYTES // max(1, store.size_bytes())]
-        return store.residue(some), len(some)
+        try:
+            return store.residue(some), len(some)
+        except StoreError:
+            # They are forgotten, and durably; nobody could look for what is left of them.
+            return 0, 0
+
+
+def empty_log(store: SpaceStore) -> str | None:
+    """Let erased bytes leave the disk; why they may still be there, in words, or None."""
+    try:
+        emptied = store.truncate_log()
+    except Closed:
+        raise
+    except StoreError as error:
+        # What was asked is done and durable; that its bytes are overwritten is what is still to come.
+        return f"emptying the write-ahead log failed ({error})"
+    return None if emptied else "another reader still holds the write-ahead log, which is not empty"
 
 
 def _why_confirm(selection: Selection, count: int, total: int) -> str | None:

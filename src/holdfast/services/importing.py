@@ -61,9 +61,15 @@ class Importing:
         self._confirm = confirm
         self._skip_errors = skip_errors
         self._removals = forgetting.removals()
+        self._lifted = frozenset[Id]()
+        self._readmitted = frozenset[str]()
         self._present = dict[str, frozenset[Id]]()
         self._inventory: Inventory | None = None
         self._facts_added = 0
+
+    def readmit(self, records: frozenset[Id], keys: frozenset[str]) -> None:
+        """Take in again these forgotten facts, should they come under their keys, and whatever has these keys."""
+        self._lifted, self._readmitted = records, keys
 
     def run(self, importer: Importer, path: Path, zone: tzinfo) -> None:
         """Take in all an importer reads from a path, and remove what is gone there.
@@ -90,6 +96,7 @@ class Importing:
             )
         receipt = self._forgetting.remove(going)
         self._progress.removed = len(receipt.forgotten) + len(receipt.derived)
+        self._progress.pending = receipt.pending
 
     def _take_batch(self, batch: Batch) -> None:
         made = self._commands(batch)
@@ -154,17 +161,21 @@ class Importing:
         )
         border.check_moment(item.when_ms)
         key, _ = self._record(reader, item.key)
-        return self._remembering.keyed("import", key, content, timeless=item.when_ms is None, mark=_IMPORTED)
+        first = self._remembering.keyed_record("import", item.key)
+        readmit = item.key in self._readmitted or first in self._lifted
+        return self._remembering.keyed(
+            "import", key, content, timeless=item.when_ms is None, readmit=readmit, mark=_IMPORTED
+        )
 
     def _record(self, reader: Reader, key: str) -> tuple[str, Id]:
         """The key and the id of a fact: another each time it was removed at its source."""
         again, number = key, 1
         while True:
             record = self._remembering.keyed_record("import", again)
-            if not self._removals:
+            if not self._removals and not self._lifted:
                 return again, record
             held = reader.find(record)
-            if held is None or held.receipt not in self._removals:
+            if held is None or (held.receipt not in self._removals and record not in self._lifted):
                 return again, record
             number += 1
             again = f"{key} ({number})"

@@ -72,7 +72,7 @@ class Inspecting:
             held = reader.find(record)
             if not events or held is None:
                 raise NotFound(f"There is no memory {memory} in this space.")
-            entries = tuple(_entry(reader, event) for event in events)
+            entries = tuple(_entry(reader, event, is_forgotten=held.receipt is not None) for event in events)
             reads = self._touches.reads_of(reader, held)
             supersedes = tuple(id_text(one.id) for one in reader.superseded_by(record))
         if not held.receipt:
@@ -132,6 +132,10 @@ class Inspecting:
         ]
         self._touches.listed(len(given))
         return given
+
+    def listed(self, count: int) -> None:
+        """So many memories were given out in bulk, by somebody else's reading."""
+        self._touches.listed(count)
 
     def _now(self) -> int:
         return self._ledger.clock.now_ms() if self._as_of_ms is None else self._as_of_ms
@@ -219,13 +223,17 @@ def _record(held: Holding, event: Event) -> Record:
     return record_of(event, content, held.closed_by, held.closed_ms)
 
 
-def _entry(reader: Reader, event: Event) -> HistoryEntry:
-    """One event in the life of a memory; who did it, and why, stands with what it was done to, or in the receipt."""
+def _entry(reader: Reader, event: Event, *, is_forgotten: bool) -> HistoryEntry:
+    """One event in the life of a memory; who did it, and why, stands with what it was done to, or in the receipt.
+
+    Why a memory that is forgotten was corrected is not told with it: that may quote its words.
+    """
     header = event.header
     content = decode_content(event) if header.type in _HAS_CONTENT else None
     actor, reason = content.actor if content else None, _because(event) if content else None
     if header.other and header.type is EventType.SUPERSEDED:
         actor, reason = _correction(reader, header.other)
+        reason = None if is_forgotten else reason
     elif header.other and header.type is EventType.FORGOTTEN and (found := reader.receipt(header.other)):
         receipt = receipts.read(found)
         actor, reason = receipt.actor, receipt.reason

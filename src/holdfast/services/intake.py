@@ -25,6 +25,7 @@ class Progress:
     Attributes:
         tell: Called with bytes where they are known, with entries otherwise.
         total_bytes: Of the files that are read; None for lines that come from elsewhere.
+        pending: Why bytes of what was removed may still be on disk; None when they were overwritten.
     """
 
     tell: Callable[[int, int], None] | None
@@ -38,6 +39,7 @@ class Progress:
     done_bytes: int = 0
     total_bytes: int | None = None
     unnamed: int = 0
+    pending: str | None = None
     verdicts: Counter[str] = field(default_factory=Counter[str])
     skipped: list[Skipped] = field(default_factory=list[Skipped])
     questions: list[Mapping[str, object]] = field(default_factory=list[Mapping[str, object]])
@@ -70,7 +72,7 @@ class Progress:
         return ImportReport(
             added=self.added, unchanged=self.unchanged, forgotten=self.forgotten, skipped=skipped,
             questions=tuple(self.questions), verdicts=dict(self.verdicts), removed=self.removed,
-            format=self.format, dry_run=dry_run, corrected=self.corrected,
+            format=self.format, dry_run=dry_run, corrected=self.corrected, forget_pending=self.pending,
         )  # fmt: skip
 
 

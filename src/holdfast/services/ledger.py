@@ -8,13 +8,14 @@ from typing import Protocol, TypeVar
 from holdfast.core.apply import apply, replay
 from holdfast.core.decide import forget_orphans
 from holdfast.core.lexical import terms_fingerprint
-from holdfast.core.proof import SALT_BYTES, seal
+from holdfast.core.proof import SALT_BYTES, genesis, seal
 from holdfast.core.sync import admit
 from holdfast.core.view import View
+from holdfast.model.access import Ahead
 from holdfast.model.events import Draft, Event, Sealed
 from holdfast.model.ids import Id, time_ordered_id
 from holdfast.ports.clock import Clock
-from holdfast.ports.store import Commit, Reader, SpaceStore, Uses
+from holdfast.ports.store import Commit, Identity, Reader, SpaceStore, Uses
 
 R = TypeVar("R")
 
@@ -84,23 +85,32 @@ class Ledger:
                 self.carried.give_back(uses)
             raise
 
-    def merge(self, events: Iterable[Event]) -> int:
+    def merge(self, events: Iterable[Event], adopts: tuple[Id, bytes] | None = None, ahead: Ahead | None = None) -> int:
         """Take in events of other nodes of the same space; gives how many were new.
+
+        Args:
+            adopts: The space, and its secret, that an empty one becomes in the same transaction; its node stays.
+            ahead: What these and the events that follow in further calls come to.
 
         Raises:
             InvalidInput, Damaged: see `holdfast.core.sync.admit`; then nothing was taken in.
+            AlreadyThere: it is to become another space and is not empty.
         """
         given = tuple(events)
 
         def commit(view: Reader) -> Commit[int]:
+            identity, taken_on = self.store.identity, None
+            if adopts is not None and adopts != (identity.space, identity.secret):
+                identity = Identity(adopts[0], identity.node, adopts[1])
+                taken_on = identity, genesis(identity.space, identity.node)
+            heads = dict(view.node_heads()) if taken_on is None else dict[Id, tuple[int, bytes]]()
+
             def is_forgotten(record: Id) -> bool:
                 held = view.find(record)
                 return held is not None and held.receipt is not None
 
-            sealed = admit(
-                given, self.store.identity.space, view.node_heads(), is_forgotten, self.secret, self.clock.now_ms()
-            )
-            return Commit(sealed, len(sealed))
+            sealed = admit(given, identity.space, heads, is_forgotten, identity.secret, self.clock.now_ms())
+            return Commit(sealed, len(sealed), adopts=taken_on, ahead=ahead)
 
         return self.store.commit(commit)
 

@@ -2,16 +2,70 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from holdfast.core.apply import apply
-from holdfast.errors import Damaged, InvalidInput
+from holdfast.errors import Closed, Damaged, InvalidInput
 from holdfast.model.events import Event, Sealed
 from holdfast.model.holdings import Holding
+from holdfast.model.ids import Id
 from holdfast.model.times import When, parse_when
 from holdfast.ports.store import Commit, Entry, Reader, SpaceStore
 
 PER_COMMIT = 2_000
+SPOILT = (
+    "Something that this view of the past holds was forgotten since, so it was closed. Nothing else was changed; ask "
+    "for it again with at(), which leaves out what was forgotten."
+)
+
+
+class PastStore(SpaceStore, Protocol):
+    """The store of a view of the past.
+
+    Attributes:
+        why_closed: What is told to whoever uses it after it was closed.
+    """
+
+    why_closed: str | None
+
+
+class Pasts:
+    """The views of the past that are open in this process, so that none goes on giving what was forgotten since."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = WeakKeyDictionary[PastStore, bool]()
+
+    def begin(self, past: PastStore) -> None:
+        """It is about to be filled: from here on, a forget is heard of."""
+        with self._lock:
+            self._open[past] = False
+
+    def filled(self, past: PastStore) -> None:
+        """It holds all that it will hold."""
+        with self._lock:
+            self._open[past] = True
+
+    def forgot(self, space: Id, records: Sequence[Id] | None = None) -> None:
+        """Close those of a space that hold one of these memories, or that may come to; all where none are named."""
+        with self._lock:
+            concerned = [(past, full) for past, full in self._open.items() if past.identity.space == space]
+        for past, full in concerned:
+            try:
+                if full and records is not None:
+                    with past.reading() as reader:
+                        if not any(held.seq for held in reader.find_all(records).values()):
+                            continue
+                past.why_closed = SPOILT
+                past.close()
+            except Closed:
+                continue
+
+
+PASTS = Pasts()
 
 
 def cut_of(store: SpaceStore, moment: When | None, seq: int | None) -> tuple[int, int]:
@@ -25,8 +79,11 @@ def cut_of(store: SpaceStore, moment: When | None, seq: int | None) -> tuple[int
     with store.reading() as reader:
         newest = reader.head().seq
         if seq is not None:
-            if isinstance(seq, bool) or not 0 <= seq <= newest:
-                raise InvalidInput(f"There is no event {seq!r}; the journal has 1 to {newest} (0 is before the first).")
+            is_number = isinstance(seq, int) and not isinstance(seq, bool)  # pyright: ignore[reportUnnecessaryIsInstance]
+            if not is_number or not 0 <= seq <= newest:
+                raise InvalidInput(
+                    f"There is no event {seq!r:.60}; the journal has 1 to {newest} (0 is before the first)."
+                )
             return seq, reader.event(seq).header.at_ms if seq else 0
     # Clocks of several nodes are not in the order of arrival: each event is looked at when it is copied.
     return newest, parse_when(moment or "")

@@ -7,7 +7,7 @@ from typing import Any
 
 from holdfast.core.access import over_quota
 from holdfast.errors import QuotaExceeded
-from holdfast.model.access import Quota, Usage
+from holdfast.model.access import Ahead, Quota, Usage
 from holdfast.model.events import EventType, Sealed
 from holdfast.model.holdings import Holding
 from holdfast.ports.clock import Clock
@@ -49,12 +49,12 @@ class LimitedStore:
         def within(view: Reader) -> Commit[R]:
             wanted = decide(view)
             if wanted.sealed:
-                self._judge(view, wanted.sealed)
+                self._judge(view, wanted.sealed, wanted.ahead)
             return wanted
 
         return self._store.commit(within)
 
-    def _judge(self, view: Reader, sealed: Sequence[Sealed]) -> None:
+    def _judge(self, view: Reader, sealed: Sequence[Sealed], ahead: Ahead | None) -> None:
         quota = self._quota()
         if quota == Quota():
             return
@@ -63,7 +63,8 @@ class LimitedStore:
         held = self._live(view) if quota.memories is not None else 0
         usage = self._measure(view, quota, self._clock.now_ms() - MINUTE_MS + 1, held)
         size_bytes = sum(len(event.payload or b"") for event in taken_in)
-        refusal = over_quota(quota, usage, added, size_bytes, len(taken_in))
+        most = max(added, ahead.memories) if ahead else added
+        refusal = over_quota(quota, usage, most, max(size_bytes, ahead.size_bytes if ahead else 0), len(taken_in))
         if refusal is not None:
             why, later = refusal
             raise _exceeded(why, later, usage.oldest_write_ms, self._clock.now_ms())
@@ -93,7 +94,7 @@ def _added(view: Reader, sealed: Sequence[Sealed]) -> int:
     closed = set[bytes]()
     for item in sealed:
         header = item.event.header
-        if header.type is EventType.REMEMBERED and not _is_live(view.find(header.record)):
+        if header.type is EventType.REMEMBERED and not item.event.erased and not _is_live(view.find(header.record)):
             fresh.add(header.record)
         elif header.type is EventType.SUPERSEDED and (header.record in fresh or _is_live(view.find(header.record))):
             closed.add(header.record)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from holdfast.core import border
 from holdfast.core.budget import estimate_tokens
-from holdfast.core.codec import decode_content, record_of
+from holdfast.core.codec import decode_record
 from holdfast.core.confidence import confidence
 from holdfast.core.corpus import Corpus
 from holdfast.core.entry import Statistics
@@ -298,8 +298,9 @@ class Recalling:
         # Stable: equal ones stay in the order of the ranking.
         weighed.sort(key=lambda one: -one.score)
         hits, numbers = list[Hit](), dict[str, int]()
+        parts = {name: part.tolist() for name, part in ranking.contributions.items()}
         for one in weighed[: asked.limit]:
-            signals = {name: float(part[one.place]) for name, part in ranking.contributions.items()}
+            signals = {name: part[one.place] for name, part in parts.items()}
             signals.update(one.stands)
             numbers[one.record.id] = ns[one.place]
             hits.append(Hit(one.record, one.score, signals, _reasons(signals, one.record, parsed)))
@@ -314,10 +315,9 @@ class Recalling:
             if ns[place] not in current:
                 continue
             held, event = current[ns[place]]
-            content = decode_content(event) if held.live and not held.quarantined else None
-            if content is None:
+            record = decode_record(event) if held.live and not held.quarantined else None
+            if record is None:
                 continue
-            record = record_of(event, content)
             stands = standing(record, now_ms)
             found.append(_Weighed(place, record, stands, float(ranking.scores[place]) + sum(stands.values())))
         return found

@@ -16,7 +16,17 @@ from pathlib import Path
 from holdfast.core import border, receipts
 from holdfast.core.proof import genesis
 from holdfast.core.tombstones import Forgets, carry_out, gather
-from holdfast.errors import AlreadyThere, Damaged, InvalidField, StoreBusy, StoreError
+from holdfast.errors import (
+    AlreadyThere,
+    Damaged,
+    InvalidField,
+    KeyNeeded,
+    KeyringUnusable,
+    NotEncrypted,
+    StoreBusy,
+    StoreError,
+    WrongKey,
+)
 from holdfast.model.erasure import ForgetReceipt
 from holdfast.model.events import Event, EventType
 from holdfast.model.ids import Id, id_text, time_ordered_id
@@ -109,6 +119,7 @@ class Restoring:
     """Restores spaces.
 
     Args:
+        open_there: Opens the space in place, which may have another key than the backup.
         create_store: Makes a space of an identity in a file that is not there yet.
         entry_of: What is embedded of a memory.
     """
@@ -117,6 +128,7 @@ class Restoring:
         self,
         files: SpaceFiles,
         open_store: OpenStore,
+        open_there: OpenStore,
         create_store: Callable[[Path, Identity], SpaceStore],
         examine: Examine,
         entry_of: Callable[[Event], Entry],
@@ -125,6 +137,7 @@ class Restoring:
     ) -> None:
         self._files = files
         self._open_store = open_store
+        self._open_there = open_there
         self._create_store = create_store
         self._examine = examine
         self._entry_of = entry_of
@@ -148,7 +161,8 @@ class Restoring:
 
     def _made(self, part: Path, backup: Path, target: Path, wanted: Wanted) -> tuple[RestoreReport, _There | None]:
         """Make the space in the part, so that it is ready for anyone."""
-        whole = self._open_store(part, read_only=False)
+        with _keys_told_of(part, backup):
+            whole = self._open_store(part, read_only=False)
         with closing(whole):
             with whole.reading() as reader:
                 backup_seq, known_ms = reader.head().seq, newest_ms(reader)
@@ -232,11 +246,12 @@ class Restoring:
         Raises:
             InvalidField: it is another space, or has another history.
             Damaged: it cannot be read what was forgotten in it.
+            KeyNeeded, WrongKey, NotEncrypted: the key given does not open it.
         """
         if not target.exists():
             return None
         try:
-            with closing(self._open_store(target, read_only=True)) as store, store.reading() as reader:
+            with closing(self._open_there(target, read_only=True)) as store, store.reading() as reader:
                 if store.identity.space != identity.space:
                     raise InvalidField(
                         f"{target} holds another space ({id_text(store.identity.space)}) than the backup "
@@ -244,6 +259,11 @@ class Restoring:
                     )
                 place = Place(reader.head().seq, dict(reader.node_heads()))
                 return _There(place, _beyond(all_events(reader), heads, target), newest_ms(reader))
+        except (KeyNeeded, WrongKey, NotEncrypted, KeyringUnusable) as error:
+            raise type(error)(
+                f"{error} It is the space in place of which the backup is to be put; name its key with there_key. "
+                "Nothing was changed."
+            ) from None
         except StoreError as error:
             raise Damaged(
                 f"{target} cannot be read ({error}), so what was forgotten in it since the backup is not known. "
@@ -286,6 +306,20 @@ class Restoring:
 
 def _cut_path(part: Path) -> Path:
     return part.with_name("cut.db")
+
+
+@contextmanager
+def _keys_told_of(part: Path, backup: Path) -> Generator[None]:
+    """Name the backup in what is said of a key that does not open its copy, which nobody else sees."""
+    try:
+        yield
+    except NotEncrypted:
+        raise NotEncrypted(
+            f"{backup} is not encrypted, but a key was given for it. Nothing was changed; restore it without a key, "
+            "and name the key of an encrypted space in place with there_key."
+        ) from None
+    except (KeyNeeded, WrongKey) as error:
+        raise type(error)(str(error).replace(str(part), str(backup))) from None
 
 
 @contextmanager

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from holdfast.core.codec import readable_content, record_of
+from holdfast.core.codec import decode_payload, readable_content, record_of
 from holdfast.core.filters import holds, needs_contents, widened
+from holdfast.core.receipts import ERASABLE
 from holdfast.errors import NotFound
 from holdfast.model.erasure import Selection
+from holdfast.model.events import Event
 from holdfast.model.filters import EVERYTHING, Filter, having
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
@@ -104,22 +106,34 @@ def noted_about(reader: Reader, name: str) -> dict[Id, None]:
 
 
 def mentioning(reader: Reader, name: str, noted: Mapping[Id, None]) -> dict[Id, Holding]:
-    """Other memories with the name, as words of its own, in their text or in a field."""
+    """Other memories with the name, as words of its own, in their text or in a field, of this or an earlier version."""
     word = re.compile(rf"(?<!\w){re.escape(folded(name))}(?!\w)")
     mentioned: dict[Id, Holding] = {}
     after = 0
     while ns := reader.held(after, PAGE):
         after = ns[-1]
         for holding, event in reader.current(ns).values():
-            content = readable_content(event) if holding.id not in noted else None
-            if content and word.search(folded(words_of(content))):
+            if holding.id not in noted and any(word.search(words) for words in _said(reader, holding, event)):
                 mentioned[holding.id] = holding
     return mentioned
 
 
+def _said(reader: Reader, holding: Holding, newest: Event) -> Iterator[str]:
+    """The words of each version of a memory, folded; what cannot be read has none."""
+    events = (newest,) if newest.header.version == 1 else reader.events_of(holding.id)
+    for event in events:
+        if event.header.type in ERASABLE and (content := readable_content(event)):
+            because = (decode_payload(event) or {}).get("because")
+            yield folded(f"{words_of(content)} \n {because or ''}")
+
+
 def words_of(content: Content) -> str:
-    values = [str(value) for value in content.attributes.values()]
-    said = (content.text, content.caption, content.object, content.source, content.asked, *content.tags, *values)
+    """Everything that somebody chose the words of, each field on a line of its own."""
+    said = (
+        content.text, content.caption, content.author, content.session, content.subject, content.predicate,
+        content.object, content.category, content.source, content.asked, *content.tags, *content.attributes,
+        *map(str, content.attributes.values()),
+    )  # fmt: skip
     return " \n ".join(part for part in said if part)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,10 +54,15 @@ class Held:
 
 
 class Subjects:
-    """Gathers what is held of a subject, by the same selection that `Memory.forget` erases."""
+    """Gathers what is held of a subject, by the same selection that `Memory.forget` erases.
 
-    def __init__(self, ledger: Ledger) -> None:
+    Args:
+        listed: Told how many memories are given out.
+    """
+
+    def __init__(self, ledger: Ledger, listed: Callable[[int], None]) -> None:
         self._ledger = ledger
+        self._listed = listed
 
     def held(self, about: str, *, mentions: bool) -> list[Held]:
         """In order of arrival, superseded and quarantined memories too."""
@@ -69,11 +74,13 @@ class Subjects:
                 found += mentioning(reader, name, noted)
             held = reader.find_all(found)
             ids = sorted(held, key=lambda one: held[one].n)
-            return [
+            gathered = [
                 _held(reader, record, name)
                 for start in range(0, len(ids), PAGE)
                 for _, record in records_of(reader, {one: held[one] for one in ids[start : start + PAGE]})
             ]
+        self._listed(len(gathered))
+        return gathered
 
     def lines(self, about: str, *, mentions: bool) -> Iterator[str]:
         """See `Memory.export`: a first line that says what it is, then a line for each memory."""

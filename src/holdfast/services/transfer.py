@@ -220,13 +220,14 @@ class Transfer:
             manifest = read_manifest(target)
             return 0 if manifest is None else edits.pending(target, manifest)
 
-        pages = PagesOut(self._ledger, lambda: self._inspecting.records(None), Subjects(self._ledger), pending)
+        subjects = Subjects(self._ledger, self._inspecting.listed)
+        pages = PagesOut(self._ledger, lambda: self._inspecting.records(None), subjects, pending)
         return pages.write(folder, about=about, mentions=mentions, replace=replace)
 
     def export(self, *, superseded: bool, about: str | None, mentions: bool) -> Iterator[str]:
         """See `Memory.export`; what is asked for is checked at the call."""
         if about is not None:
-            return Subjects(self._ledger).lines(about, mentions=mentions)
+            return Subjects(self._ledger, self._inspecting.listed).lines(about, mentions=mentions)
         if mentions:
             raise InvalidField("mentions=True goes with about, the name to look for.")
         return self._record_lines(superseded=superseded)

@@ -302,6 +302,7 @@ def report_to_wire(report: ImportReport) -> JsonObject:
         "format": report.format,
         "dry_run": report.dry_run,
         "corrected": report.corrected,
+        "forget_pending": report.forget_pending,
         "verdicts": _counts(report.verdicts),
         "skipped": [
             {"place": skipped.place, "why": skipped.why, "line": skipped.line, "intended": skipped.intended}

@@ -70,6 +70,8 @@ class ReferenceStore:
     def commit(self, decide: Callable[[ReferenceStore], Commit[R]]) -> R:
         self._check_open()
         wanted = decide(self)
+        if wanted.adopts:
+            self.adopt(*wanted.adopts)
         for sealed in wanted.sealed:
             event = replace(sealed.event, seq=self._newest() + 1)
             self.journal.append(event)
@@ -401,7 +403,7 @@ class ReferenceStore:
             sources=len(sources),
             first_recorded_ms=self.events_of(live[0][2].id)[0].header.at_ms if live else None,
             last_recorded_ms=self.event(max(holding.seq for _, _, holding in live)).header.at_ms if live else None,
-            receipts=len(self.receipts()),
+            receipts=len({event.header.other for event in self.receipts()}),
         )
 
     def superseded_by(self, record: Id) -> Sequence[Holding]:

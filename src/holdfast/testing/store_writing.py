@@ -51,6 +51,23 @@ class JournalContract(StoreFixtures):
         assert chain_problems(events) == []
         assert desk.held(record).live
 
+    def test_an_identity_is_taken_on_with_what_is_written_or_not_at_all(self, desk: Desk) -> None:
+        other = Identity(Id(b"another space..."), Id(b"another node 1.."), bytes(reversed(range(32))))
+        adopts = other, genesis(other.space, other.node)
+
+        def failing(_: object) -> Commit[None]:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            desk.store.commit(failing)
+        assert desk.store.identity == IDENTITY
+        assert desk.store.commit(lambda _: Commit((), "told", adopts=adopts)) == "told"
+        assert desk.store.identity == other
+        desk.fact("one")
+        with pytest.raises(AlreadyThere):
+            desk.store.commit(lambda _: Commit((), None, adopts=(IDENTITY, adopts[1])))
+        assert desk.store.identity == other
+
     def test_a_space_with_events_only_takes_on_another_node(self, desk: Desk) -> None:
         desk.fact("one")
         before = desk.read(lambda r: (r.digest(), dict(r.node_heads())))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
@@ -40,6 +41,11 @@ STEP_PAGES = 256
 ALONE_MS = 2_000
 """How long is waited for others to close a space."""
 _COPY = "space.db"
+_PAGES_PART = ".pages.part"
+_PAGES = frozenset(
+    ("facts", "facts by category", "sessions", "about.md", "holdfast-export.json", "holdfast-export.json.begun")
+)
+"""What an export of pages makes in its part."""
 
 
 class SqliteFiles:
@@ -50,6 +56,8 @@ class SqliteFiles:
         mark = hashlib.blake2b(os.fsencode(target.name), digest_size=4).hexdigest()
         folder = target.absolute().parent / f".{target.name[:60]}.{mark}.part"
         with _reported(target):
+            for left in left_parts(folder.parent):
+                _remove_left(left)
             descriptor = _locked(folder, target)
         try:
             with _reported(target):
@@ -138,6 +146,67 @@ def _place(connection: Database) -> Place:
 
 def _plain(target: Path) -> apsw.Connection:
     return apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE, vfs=clean_vfs())
+
+
+def left_parts(folder: Path) -> list[Path]:
+    """Parts in a folder that a killed backup, restore or export of pages left there, and nobody works on.
+
+    They hold memories that anybody who may read the folder's files can read, and no forget reaches them; the next
+    backup or restore beside them removes them.
+    """
+    if fcntl is None:
+        return []
+    return sorted(part for part in folder.glob(".*.part") if _is_part(part) and _is_free(part))
+
+
+def _is_part(path: Path) -> bool:
+    """Whether a folder is one of ours by its name, its owner and what lies in it; others are left alone."""
+    try:
+        if path.is_symlink() or not path.is_dir() or path.stat().st_uid != os.geteuid():
+            return False
+        names = {one.name for one in path.iterdir()}
+    except OSError:
+        return False
+    if not names:
+        return False  # somebody is about to lock it, and nothing is in it
+    if path.name.endswith(_PAGES_PART):
+        return names <= _PAGES
+    is_named = re.fullmatch(r"\..*\.[0-9a-f]{8}\.part", path.name, re.DOTALL) is not None
+    return is_named and all(re.fullmatch(r"(space|cut)\.db(-[a-z]+)?", name) for name in names)
+
+
+def _is_free(part: Path) -> bool:
+    try:
+        descriptor = _held(part)
+    except OSError:
+        return False
+    os.close(descriptor)
+    return True
+
+
+def _remove_left(part: Path) -> None:
+    with suppress(OSError):  # taken over or removed by somebody else meanwhile
+        descriptor = _held(part)
+        try:
+            shutil.rmtree(part, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+def _held(part: Path) -> int:
+    """Lock a part; gives the open descriptor.
+
+    Raises:
+        OSError: somebody else holds it, or it is gone.
+    """
+    descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _locked(folder: Path, target: Path) -> int:

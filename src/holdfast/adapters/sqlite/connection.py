@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -35,6 +35,8 @@ BUSY_MS = 30_000
 CACHE_KIB = 8_192
 IN_MEMORY = ":memory:"
 _MAGIC = b"SQLite format 3\x00"
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
+"""How a rollback journal begins; at byte 16 stands how many pages the database had."""
 _WAL_FORMAT = 2
 """Byte 18 of a database in WAL mode."""
 
@@ -127,6 +129,8 @@ def inspect_header(path: Path, file_key: FileKey | None = None) -> bool:
         if head.startswith(_MAGIC):
             raise NotEncrypted(f"{path} is not encrypted as a whole, but a FileKey was given. It was not changed.")
         return True
+    if _was_cut_off_in_making(path):
+        return True
     if len(head) < 100 or not head.startswith(_MAGIC):
         raise NotASpace(f"{path} is not a Holdfast space. It was not changed.")
     (page_bytes,) = struct.unpack(">H", head[16:18])
@@ -147,6 +151,15 @@ def inspect_header(path: Path, file_key: FileKey | None = None) -> bool:
             "restore it from a backup, or copy it and run `holdfast check` on the copy."
         )
     return True
+
+
+def _was_cut_off_in_making(path: Path) -> bool:
+    """Whether a journal beside the file says that it was empty: SQLite empties it again, whatever is in it."""
+    journal = path.with_name(path.name + "-journal")
+    if not journal.exists() or journal.stat().st_size < 28:
+        return False
+    head = next(blocks(journal, 28))
+    return head.startswith(_JOURNAL_MAGIC) and not any(head[16:20])
 
 
 def application_of(path: Path) -> int:
@@ -206,6 +219,16 @@ def connect(
     flags = apsw.SQLITE_OPEN_READWRITE | making if writable else apsw.SQLITE_OPEN_READONLY
     vfs = clean_vfs() if folds and file_key is None else None
     opened = apsw.Connection(path, flags=flags, statementcachesize=120, vfs=vfs)
+    try:
+        return _set_up(opened, path, writable=writable, folds=folds, file_key=file_key)
+    except BaseException:
+        # Whoever keeps the error would keep the file open, and what is locked in it.
+        with suppress(apsw.Error):
+            opened.close()
+        raise
+
+
+def _set_up(opened: apsw.Connection, path: str, *, writable: bool, folds: bool, file_key: FileKey | None) -> Database:
     connection = cast(Database, opened)
     connection.set_busy_timeout(BUSY_MS)
     if writable and file_key is None and path != IN_MEMORY:

@@ -91,7 +91,7 @@ def fresh_meta(fresh: Identity, keys: SpaceKeys | None) -> list[tuple[str, bytes
         return [("space", bytes(fresh.space)), ("secret", fresh.secret)]
     load_ciphers()  # before a key is kept for what cannot be made
     try:
-        # A copy of a space, or one whose making was cut off: two keys of one space would push each other out.
+        # A copy of a space, or one whose making was cut off: rotating its key is to reach older copies too.
         wrapping = keys.find(fresh.space)[0]
     except KeyNeeded:
         wrapping = keys.create(fresh.space)
@@ -131,25 +131,22 @@ def unlocked(connection: Database, path: str, keys: SpaceKeys | None) -> tuple[I
 def moved_envelope(
     connection: Database, path: str, identity: Identity, keys: SpaceKeys | None
 ) -> list[tuple[str, bytes]]:
-    """The rows of ``meta`` with which an empty space becomes another, under the same key."""
+    """The rows of ``meta`` with which an empty space becomes another, under a key of its own.
+
+    Neither under the key it had, which a copy of the empty file may need when this space's is destroyed, nor under
+    one that another file of the other space has, which would go with that one's.
+    """
     meta = meta_of(connection)
     envelope, space = meta.get(KEY_ROW), Id(meta["space"])
     if envelope is None or keys is None:
         return [("space", bytes(identity.space)), ("secret", identity.secret)]
-    inside, key_id = open_envelope(envelope, space, keys, path)
-    wrapping = wrapping_of(keys, space, key_id)
-    sealed = seal_envelope(replace(inside, secret=identity.secret), identity.space, wrapping)
-    keys.create(identity.space, wrapping)
+    inside, _ = open_envelope(envelope, space, keys, path)
+    sealed = seal_envelope(replace(inside, secret=identity.secret), identity.space, keys.create(identity.space))
     return [("space", bytes(identity.space)), (KEY_ROW, sealed)]
 
 
-def wrapping_of(keys: SpaceKeys, space: Id, key_id: str) -> bytes:
-    """The key of that id, which is among those of the space."""
-    return next(key for key in keys.find(space) if key_id_of(key) == key_id)
-
-
-def sealed_space(path: Path) -> Id | None:
-    """The id by which keyrings know an encrypted space in a file; None for a space that is not encrypted.
+def sealed_under(path: Path) -> tuple[Id, str] | None:
+    """The id by which keyrings know an encrypted space in a file, and that of its key; None for a plain space.
 
     Raises:
         NotASpace, Damaged, StoreReadOnly, StoreError: it cannot be read.
@@ -159,7 +156,9 @@ def sealed_space(path: Path) -> Id | None:
         return None
     with translated(name), opening(name), closing(connect(name, writable=False)) as connection:
         meta = meta_of(connection) if is_space(connection, name) else {}
-    return Id(meta["space"]) if KEY_ROW in meta and len(meta.get("space", b"")) == 16 else None
+    if KEY_ROW not in meta or len(meta.get("space", b"")) != 16:
+        return None
+    return Id(meta["space"]), meta[KEY_ROW][len(_MARK) : len(_MARK) + _KEY_ID_BYTES].hex()
 
 
 def meta_of(connection: Database) -> dict[str, bytes]:

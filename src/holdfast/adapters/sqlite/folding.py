@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import cast
 
 import apsw
@@ -21,7 +22,9 @@ class Folder:
     Connections that write leave the log alone (see `gaps`), and tell this one how long it has become.
     """
 
-    def __init__(self, path: str, file_key: FileKey | None) -> None:
+    def __init__(self, path: str, file_key: FileKey | None, *, read_only: bool = False) -> None:
+        log = Path(f"{path}-wal")
+        self._was_left = not read_only and log.exists() and log.stat().st_size > 0
         self._path = path
         self._file_key = file_key
         self._connection: Database | None = None
@@ -37,8 +40,18 @@ class Folder:
 
     def fold_if_long(self) -> None:
         """Fold what readers let it, where the log is long. Never fails: the next commit tries it again."""
-        if self._pages < FOLD_PAGES:
-            return
+        if self._pages >= FOLD_PAGES:
+            self._fold()
+
+    def fold_left(self) -> None:
+        """Fold a log that was there before this was made. Never fails.
+
+        After a failed sync a log may read well and not be on the disk, and what follows in it would hang on that.
+        """
+        if self._was_left:
+            self._fold()
+
+    def _fold(self) -> None:
         try:
             self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         except apsw.Error:
@@ -65,7 +78,7 @@ class Folder:
     def close(self) -> None:
         """Let go of the file; the next use opens it again. Never fails."""
         connection, self._connection = self._connection, None
-        # Whoever leaves last folds the log. Where the disk does not let it, the log stays and is found at the next opening.
+        # Whoever leaves last folds the log; where the disk does not let it, the log is found at the next opening.
         with suppress(apsw.Error):
             if connection is not None:
                 connection.close()

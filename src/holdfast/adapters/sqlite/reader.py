@@ -249,7 +249,7 @@ class SqliteReader:
             sources=sources,
             first_recorded_ms=first and first >> 16,
             last_recorded_ms=last and last >> 16,
-            receipts=self.rows("SELECT count(*) FROM event WHERE type = 6")[0][0],
+            receipts=self.rows("SELECT count(DISTINCT other) FROM event WHERE type = 6")[0][0],
         )
 
     def superseded_by(self, record: Id) -> Sequence[Holding]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from holdfast.adapters.sqlite.database import Database
@@ -17,14 +19,45 @@ from holdfast.adapters.sqlite.envelope import (
 from holdfast.adapters.sqlite.overwriting import UNFINISHED_ROW, finish
 from holdfast.adapters.sqlite.sealing import ADVISED_SEALED, MOST_SEALED, OpenRows, SealedRows
 from holdfast.adapters.sqlite.store import SqliteStore
-from holdfast.errors import Conflict, Damaged, InvalidField, NotEncrypted, StoreReadOnly
+from holdfast.errors import Conflict, Damaged, InvalidField, KeyringUnusable, NotEncrypted, StoreReadOnly
 from holdfast.model.encryption import KEY_BYTES, Encryption, key_id_of
-from holdfast.model.ids import id_text
+from holdfast.model.ids import Id, id_text
 from holdfast.ports.keys import SpaceKeys
 
 _AT_ONCE = 500
 _LABELLED = ("session", "author", "category", "subject", "source")
 _IN_MEMORY = ":memory:"
+
+
+@dataclass(slots=True)
+class _NewKey:
+    """A key that a change is to put a space under.
+
+    Attributes:
+        may_be_in_use: The change came to its commit, after which only the file can say what it is under.
+    """
+
+    wrapping: bytes
+    may_be_in_use: bool = False
+
+
+@contextmanager
+def _new_key(keys: SpaceKeys, space: Id, key: bytes | None, replaces: str) -> Generator[_NewKey]:
+    """A key, pending for the time of a change: the old one is there until the change is durable, and then goes.
+
+    Where the change fails before its commit, the new key goes. A process that dies leaves it, though it may open
+    nothing: a later opening cannot know that no copy of the file is under it.
+    """
+    with keys.changing():
+        new = _NewKey(keys.create(space, key, replaces=replaces))
+        try:
+            yield new
+        except BaseException:
+            if not new.may_be_in_use:
+                with suppress(KeyringUnusable):  # it stays pending, which harms nobody; what failed is told
+                    keys.withdraw(space, key_id_of(new.wrapping))
+            raise
+        keys.settle(space, key_id_of(new.wrapping))
 
 
 class Sealing:
@@ -37,14 +70,19 @@ class Sealing:
     def __init__(self, store: SqliteStore, *, given_key: bool) -> None:
         self._store = store
         self._given_key = given_key
+        self.check_keys: Callable[[SpaceKeys], None] = lambda _: None
+        """Raises for keys with which the space may not be encrypted."""
 
     def settle_keys(self) -> None:
-        """Let go of keys that a change left in the keyring, because its process died or it failed."""
-        keys = self._store.keys
-        if keys is None or self._store.read_only or len(keys.find(self._store.identity.space)) < 2:
+        """End a change whose process died when the file was under the new key already: the old one goes.
+
+        Other keys stay, whether this file uses them or not: they may be of a copy, a backup or a twin of it.
+        """
+        keys, space = self._store.keys, self._store.identity.space
+        if keys is None or self._store.read_only or not keys.is_pending(space):
             return
         with keys.changing():
-            keys.keep_only(self._store.identity.space, self._known().key_id)
+            keys.settle(space, self._known().key_id)
 
     def refuse_whole_file(self, what: str) -> None:
         """Raise `InvalidField` where the file is encrypted as a whole, which ``what`` cannot cope with."""
@@ -85,16 +123,17 @@ class Sealing:
             raise NotEncrypted(f"{self._store.path} is not encrypted, so it has no key to change. Nothing was changed.")
         if self._given_key and key is None:
             raise InvalidField("The space was opened with a key of your own, so rotate_key needs the new one.")
+        if self._store.read_only:
+            raise StoreReadOnly(f"{self._store.path} was opened read-only. Nothing was written.")
         space = self._store.identity.space
         with keys.changing():
-            # Both are kept until the change is durable: whichever the file asks for is there.
-            wrapping = keys.create(space, key)
-            if data:
-                with self._store.alone() as connection:
-                    self._rewrite(connection, keys, wrapping)
-            else:
-                self._store.write(lambda connection: self._seal_anew(connection, keys, wrapping))
-            keys.keep_only(space, key_id_of(wrapping))
+            self.settle_keys()
+            with _new_key(keys, space, key, self._known().key_id) as new:
+                if data:
+                    with self._store.alone() as connection:
+                        self._rewrite(connection, keys, new)
+                else:
+                    self._store.write(lambda connection: self._seal_anew(connection, keys, new))
         return self._known()
 
     def encrypt(self, keys: SpaceKeys, *, given_key: bool) -> Encryption:
@@ -111,13 +150,10 @@ class Sealing:
             raise StoreReadOnly(f"{store.path} was opened read-only. Nothing was written.")
         if store.keys is not None:
             raise Conflict(f"{store.path} is encrypted already; rotate_key changes its key. Nothing was changed.")
-        space = store.identity.space
-        with keys.changing():
-            wrapping = keys.create(space)
-            with store.alone() as connection:
-                self._rewrite(connection, keys, wrapping)
-                self._given_key = given_key
-            keys.keep_only(space, key_id_of(wrapping))
+        self.check_keys(keys)
+        with _new_key(keys, store.identity.space, None, "") as new, store.alone() as connection:
+            self._rewrite(connection, keys, new)
+            self._given_key = given_key
         return self._known()
 
     def _known(self) -> Encryption:
@@ -126,13 +162,14 @@ class Sealing:
             raise Damaged(f"{self._store.path} lost its sealed key while it was changed. Restore it from a backup.")
         return state
 
-    def _seal_anew(self, connection: Database, keys: SpaceKeys, wrapping: bytes) -> None:
+    def _seal_anew(self, connection: Database, keys: SpaceKeys, new: _NewKey) -> None:
         store = self._store
         inside, _ = open_envelope(meta_of(connection)[KEY_ROW], store.identity.space, keys, store.path)
-        envelope = seal_envelope(inside, store.identity.space, wrapping)
+        envelope = seal_envelope(inside, store.identity.space, new.wrapping)
+        new.may_be_in_use = True
         connection.execute("UPDATE meta SET value = ? WHERE key = ?", (envelope, KEY_ROW)).fetchall()
 
-    def _rewrite(self, connection: Database, keys: SpaceKeys, wrapping: bytes) -> None:
+    def _rewrite(self, connection: Database, keys: SpaceKeys, new: _NewKey) -> None:
         """Seal everything under a new data key, in one transaction; then overwrite what was there before."""
         store = self._store
         space, run = store.identity.space, connection.execute
@@ -145,9 +182,10 @@ class Sealing:
             inside = DataKey(os.urandom(KEY_BYTES), store.identity.secret, last - sealed, revision - vectors)
             _seal_rows(connection, store.border, inside.rows(space))
             run("DELETE FROM meta WHERE key = 'secret'").fetchall()
-            rows = ((KEY_ROW, seal_envelope(inside, space, wrapping)), (UNFINISHED_ROW, b"1"))
+            rows = ((KEY_ROW, seal_envelope(inside, space, new.wrapping)), (UNFINISHED_ROW, b"1"))
             for name, value in rows:
                 run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value)).fetchall()
+            new.may_be_in_use = True
             run("COMMIT").fetchall()
         except BaseException:
             if connection.in_transaction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from holdfast.adapters.sqlite.connection import (
@@ -80,6 +80,7 @@ class SqliteStore:
         self.keys = keys
         self.file_key = file_key
         self.read_only = read_only
+        self.why_closed: str | None = None  # for whoever uses it after somebody else closed it
         in_memory = path == IN_MEMORY
         exists = False if in_memory else inspect_header(Path(path), file_key)
         if not exists and (read_only or not create):
@@ -94,7 +95,7 @@ class SqliteStore:
         self._settled = False
         self._readers = ReaderPool(lambda: connect(path, writable=not read_only, file_key=file_key))
         self._shared = threading.RLock() if in_memory else None
-        self._folder = Folder(path, file_key)
+        self._folder = Folder(path, file_key, read_only=read_only)
         try:
             # In turn from the first statement on: SQLite does not wait for another process that enters WAL mode.
             with translated(path), opening(path), self._turnstile.turn():
@@ -102,6 +103,7 @@ class SqliteStore:
                 try:
                     self._prepare(fresh, chain)
                     self._settle(self._connection)
+                    self._folder.fold_left()
                     if keys is not None and not read_only:
                         finish_if_cut_off(self._connection, self._folder)
                 except BaseException:
@@ -140,7 +142,11 @@ class SqliteStore:
 
     def commit(self, decide: Callable[[Reader], Commit[R]]) -> R:
         def work() -> R:
+            self._settle(self._connection)  # what another caller of this transaction took on may be undone
             wanted = decide(SqliteReader(self._connection, self.identity, self._border))
+            if wanted.adopts:
+                take_identity(self._connection, self.path, *wanted.adopts, self.keys)
+                self._settle(self._connection, anew=True)
             if wanted.sealed:
                 SqliteWriter(self._connection, self._border).store(wanted.sealed, wanted.pause)
             if wanted.uses:
@@ -174,14 +180,7 @@ class SqliteStore:
         return self._write(work)
 
     def adopt(self, identity: Identity, chain: bytes) -> None:
-        def work() -> None:
-            take_identity(self._connection, self.path, identity, chain, self.keys)
-            self._settle(self._connection, anew=True)
-
-        before = self.identity.space
-        self._write(work)
-        if self.keys is not None and before != identity.space:
-            self.keys.keep_only(before, "")  # it opens nothing any more, and would outlive a destroyed key
+        self.commit(lambda _: Commit((), None, adopts=(identity, chain)))
 
     def add_uses(self, uses: Uses) -> None:
         self._write(lambda: add_uses(self._connection, uses, self.identity.node, self._border))
@@ -239,7 +238,7 @@ class SqliteStore:
         if self.read_only:
             # Only a writer can empty it; what is in it may be anything.
             return not any(file.exists() and file.stat().st_size for file in self.files()[1:2])
-        with translated(self.path), self._shared or _no_lock(), self._group.idle():
+        with translated(self.path), self._shared or nullcontext(), self._group.idle():
             self._check_open()
             # Writers wait meanwhile, so a reader that stays is not waited for long: the answer is "not yet".
             return self.path == IN_MEMORY or self._folder.empty(TRUNCATE_BUSY_MS)
@@ -289,7 +288,7 @@ class SqliteStore:
         self._check_open()
         if self.read_only:
             raise StoreReadOnly(f"{self.path} was opened read-only. Nothing was written.")
-        with translated(self.path), self._shared or _no_lock():
+        with translated(self.path), self._shared or nullcontext():
             return self._group.run(work)
 
     def _plain(self, sql: str, values: Sequence[object] = ()) -> None:
@@ -371,7 +370,7 @@ class SqliteStore:
         self._closed = True
         self._readers.close()
         # No write and, in memory, no reading is under way once these locks are ours.
-        with self._shared or _no_lock(), self._group.idle():
+        with self._shared or nullcontext(), self._group.idle():
             self._connection.close()
             if not self.read_only and self.path != IN_MEMORY:
                 self._folder.close_last()
@@ -380,7 +379,7 @@ class SqliteStore:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise Closed
+            raise Closed(self.why_closed)
         self._home.check()
 
     def _settle(self, connection: Database, *, anew: bool = False) -> None:
@@ -388,8 +387,3 @@ class SqliteStore:
         if anew or not self._settled:
             self.identity, self._border = read_identity(connection, self.path, self.keys)
             self._settled = bool(connection.execute("SELECT 1 FROM event LIMIT 1").fetchone())
-
-
-@contextmanager
-def _no_lock() -> Generator[None]:
-    yield

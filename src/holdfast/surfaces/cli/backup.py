@@ -136,6 +136,10 @@ def _kept(files: Sequence[str]) -> tuple[list[ForgetReceipt], str | None]:
             receipts.extend(one for one in found if isinstance(one, ForgetReceipt))
         except OSError as error:
             raise InvalidField(f"{name} cannot be read ({error.strerror}). Nothing was changed.") from None
+        except RecursionError:
+            raise InvalidField(
+                f"{name} holds no receipts and no journal (it is nested too deeply). Nothing was changed."
+            ) from None
         except ValueError as error:
             if isinstance(error, InvalidField):
                 raise

@@ -83,6 +83,7 @@ def examine(settings: Settings, broken: str | None = None) -> Iterator[Finding]:
     yield from _configuration(settings, broken)
     yield from _model(settings)
     yield from _place(settings.db)
+    yield from _left(settings.db.parent)
     yield from _space(settings)
 
 
@@ -176,6 +177,18 @@ def _place(db: Path) -> Iterator[Finding]:
         low = left < SPACE_LEFT_BYTES
         yield Finding("disk", "warn" if low else "good", f"{size_text(left)} left", "Free some space." if low else None)
     yield _filesystem(folder)
+
+
+def _left(folder: Path) -> Iterator[Finding]:
+    """Copies that a killed backup, restore or export left beside the space, which no forget reaches."""
+    from holdfast.adapters.sqlite.backup import left_parts
+
+    left = left_parts(folder)
+    if left:
+        yield Finding(
+            "left over", "warn", f"{', '.join(map(str, left[:3]))}: a stopped backup, restore or export left memories",
+            "Remove it; the next backup or restore in that folder does.",
+        )  # fmt: skip
 
 
 def _filesystem(folder: Path) -> Finding:

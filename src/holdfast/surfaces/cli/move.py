@@ -43,7 +43,7 @@ FORMATS = (
 @click.option("--dry-run", is_flag=True, help="Write nothing; show what would be added, skipped and removed.")
 @click.option("--skip-errors", is_flag=True, help="Go on after a line or an entry that cannot be taken, and report it.")
 @click.option("--zone", default="UTC", show_default=True, help="Offset for times that have none, such as +01:00.")
-@click.option("--yes", is_flag=True, help="Remove what is gone at its source, also more than 100 facts.")
+@click.option("--yes", is_flag=True, help="Remove what is gone at its source or on pages, however much it is.")
 @click.option("--no-embed", is_flag=True, help="Leave the vectors to the next command that writes.")
 @space_options
 def import_command(
@@ -228,7 +228,8 @@ def _show_report(report: ImportReport, pending: int) -> None:
     show = screen()
     would = "would be " if report.dry_run else ""
     show.line((count_text(report.added, "memory", "memories"), "bold"), f" {would}added")
-    gone = "would be removed: gone at the source" if report.dry_run else "removed: gone at the source"
+    gone = "gone from the pages" if report.format == "markdown-export" else "gone at the source"
+    gone = f"would be removed: {gone}" if report.dry_run else f"removed: {gone}"
     for count, what in (
         (report.corrected, "would be corrected" if report.dry_run else "corrected"),
         (report.unchanged, "there already"),
@@ -240,6 +241,8 @@ def _show_report(report: ImportReport, pending: int) -> None:
     ):
         if count:
             show.line(f"{count:,} {what}")
+    if report.forget_pending:
+        show.line((f"What was forgotten is still pending: {report.forget_pending}", "yellow"))
     intended = [skipped for skipped in report.skipped if skipped.intended]
     if intended:
         show.line("Never taken:")
