@@ -22,8 +22,8 @@ check: gates ## The fast gate: everything in `gates`, public names, fast tests, 
 	$(RUN) pytest -q -m "not slow" tests/gate tests/core tests/laws tests/docs
 
 gates: setup ## Format, lint, types, import rules, sizes.
-	$(RUN) ruff format --check .
-	$(RUN) ruff check .
+	$(RUN) ruff format --no-cache --check .
+	$(RUN) ruff check --no-cache .
 	$(RUN) pyright --warnings
 	$(RUN) lint-imports --no-cache
 	$(RUN) python tools/size_gate.py

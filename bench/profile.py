@@ -1,4 +1,3 @@
-# ruff: noqa: A005 - it is run as a module of its package and never imported
 """Where the milliseconds of one recall go: ``python -m bench.profile [--entries N] [--questions N] [--json FILE]``.
 
 A space of made-up conversations (`bench.synthetic`) is filled in memory with random unit vectors; then each part of a

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import apsw
 import pytest
-from bench.recorder import Recorder, Tape
 
+from bench.recorder import Recorder, Tape
 from holdfast.adapters.sqlite.gaps import clean_vfs
 from holdfast.errors import StoreError, StoreFull
 from holdfast.memory import Memory

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import apsw
 import pytest
-from bench.recorder import Act, Platter
 
+from bench.recorder import Act, Platter
 from holdfast.memory import Memory
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.conversations import Conversation, read_conversations
-from bench.data import CONVERSATIONS, HOW, data_file
 from click.testing import CliRunner
 
 from bench import languages
+from bench.conversations import Conversation, read_conversations
+from bench.data import CONVERSATIONS, HOW, data_file
 from holdfast import Memory
 from holdfast.core.lexical import encode_terms
 from holdfast.surfaces.cli import bench, failure

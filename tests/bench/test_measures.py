@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import measures
 from bench.measures import (
     MEASURES,
     auroc,
@@ -18,10 +22,6 @@ from bench.measures import (
     sessions_of,
     shifted,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
-from bench import measures
 
 
 def judged(gold: list[int], tokens: list[int] | None = None, evidence: int | None = None) -> dict[str, float]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.peers import OURS, Failed, Peer
 
 from bench import peer_tables, peers
+from bench.peers import OURS, Failed, Peer
 from holdfast.testing.embedders import HashEmbedder
 
 

@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+
+from bench import evidence, fit, plot, public, report, systems, tables
 from bench.conversations import BadData, Conversation, Question, Turn, read_conversations
 from bench.measures import MEASURES, bootstrap
 from bench.recall import ask_all
 from bench.vectors import CachedEmbedder
-
-from bench import evidence, fit, plot, public, report, systems, tables
 from holdfast.core import fusion
 from holdfast.core.budget import estimate_tokens
 from holdfast.core.fusion import Weights, rank

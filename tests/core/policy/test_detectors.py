@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bench.credentials import false_samples, true_samples
 
+from bench.credentials import false_samples, true_samples
 from holdfast.core.policy.fold import fold
 from holdfast.core.policy.scan import scan
 from holdfast.model.policy import Sensitive

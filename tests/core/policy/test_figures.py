@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from bench import detectors as bench
 from bench.credentials import false_samples, true_samples
-
 from holdfast.core.policy.judge import judge
 from holdfast.model.policy import Policy, Verdict
 from holdfast.model.records import Origin

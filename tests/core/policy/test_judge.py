@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bench.credentials import false_samples, true_samples
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bench.credentials import false_samples, true_samples
 from holdfast.core.policy.judge import LABELS, classes_for, judge, merged
 from holdfast.core.policy.scan import scan
 from holdfast.errors import InvalidField
