@@ -158,7 +158,7 @@ class OpenSpaces:
         try:
             opened = open_space(
                 str(path), self._embedder, OWNER, read_only=False, create=False, clock=self._clock,
-                key=self._key_of(space.id), touches=self._touches, tokenizer=self.count,
+                key=self._key_of(space.id), touches=self._touches, tokenizer=self.count, house_keys=self._check_keys,
             )  # fmt: skip
         except StoreError:
             self._refuse_dropped(space)
@@ -173,9 +173,6 @@ class OpenSpaces:
             self._embedder = opened.embedding.embedder  # loaded once, for every space
         limited = LimitedStore(opened.store, self._clock, lambda: self._sharing.quota_of(space.id), usage_of)
         opened.ledger.store = cast("SpaceStore", limited)
-        opened.transfer.takes_journals = False  # a right of its own: Storage.merge
-        opened.journals.keeps_id = True  # by which the registry and the keyring know it
-        opened.sealing.check_keys = self._check_keys
         return handle
 
     def _make(self, space: HeldSpace) -> None:

@@ -6,24 +6,18 @@ import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from holdfast.adapters.clock import SystemClock
-from holdfast.adapters.keyring import GivenKey, Keyring, keys_of
-from holdfast.adapters.sqlite.backup import SqliteFiles
 from holdfast.adapters.sqlite.envelope import sealed_under
-from holdfast.adapters.sqlite.rotation import Sealing
 from holdfast.adapters.sqlite.store import SqliteStore
-from holdfast.adapters.sqlite.whole_file import checked_file_key
-from holdfast.adapters.tokens import token_count
 from holdfast.core.border import check_label
 from holdfast.core.budget import estimate_tokens
 from holdfast.core.codec import decode_content
 from holdfast.core.proof import genesis
 from holdfast.errors import InvalidField, NoEmbedder, StoreError
-from holdfast.model.encryption import FileKey
 from holdfast.model.events import Event
 from holdfast.model.ids import Id, time_ordered_id
 from holdfast.model.policy import Policy
@@ -34,23 +28,28 @@ from holdfast.ports.embedder import Embedder
 from holdfast.ports.importer import Importer
 from holdfast.ports.keys import SpaceKeys
 from holdfast.ports.store import Entry, Identity, SpaceStore
-from holdfast.services.asking import Asking
 from holdfast.services.auditing import Auditing
-from holdfast.services.backups import Backups
 from holdfast.services.embedding import Embedding
-from holdfast.services.explaining import Explaining
 from holdfast.services.forgetting import Forgetting
 from holdfast.services.inspecting import Inspecting
-from holdfast.services.journals import Journals
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
 from holdfast.services.past import PASTS, copy_until, cut_of, lend_vectors
-from holdfast.services.recall_explaining import RecallExplaining
 from holdfast.services.recalling import Recalling
 from holdfast.services.remembering import Remembering
-from holdfast.services.restoring import Restoring
 from holdfast.services.touches import TouchBook, Touches
-from holdfast.services.transfer import Transfer
+
+if TYPE_CHECKING:  # what most programs never use is loaded when it is first asked for
+    from holdfast.adapters.keyring import Keyring
+    from holdfast.adapters.sqlite.rotation import Sealing
+    from holdfast.model.encryption import FileKey
+    from holdfast.services.asking import Asking
+    from holdfast.services.backups import Backups
+    from holdfast.services.explaining import Explaining
+    from holdfast.services.journals import Journals
+    from holdfast.services.recall_explaining import RecallExplaining
+    from holdfast.services.restoring import Restoring
+    from holdfast.services.transfer import Transfer
 
 _EMBEDS = ("fingerprint", "dimensions", "prepare", "embed", "embed_query")
 """What an `Embedder` has."""
@@ -58,9 +57,14 @@ _EMBEDS = ("fingerprint", "dimensions", "prepare", "embed", "embed_query")
 
 @dataclass(frozen=True)
 class Space:
-    """One space, ready to use: a service for each sort of call."""
+    """One space, ready to use: a service for each sort of call, the rarer ones made when they are first asked for.
 
-    store: SpaceStore
+    Attributes:
+        as_of_ms: The moment that a view of the past stands at.
+        house_keys: Of a space in a house: refuses keys that the house does not know, by raising.
+    """
+
+    store: SqliteStore
     ledger: Ledger
     index: LiveIndex
     embedding: Embedding
@@ -69,15 +73,73 @@ class Space:
     forgetting: Forgetting
     recalling: Recalling
     inspecting: Inspecting
-    explaining: Explaining
-    recall_explaining: RecallExplaining
-    asking: Asking
-    transfer: Transfer
-    journals: Journals
     auditing: Auditing
-    backups: Backups
-    sealing: Sealing
     actor: str
+    as_of_ms: int | None = None
+    house_keys: Callable[[SpaceKeys], None] | None = None
+
+    @cached_property
+    def explaining(self) -> Explaining:
+        """Why something is held."""
+        from holdfast.services.explaining import Explaining
+
+        return Explaining(self.ledger, self.touches, self.remembering, self.as_of_ms)
+
+    @cached_property
+    def recall_explaining(self) -> RecallExplaining:
+        """Why something was recalled, or was not."""
+        from holdfast.services.recall_explaining import RecallExplaining
+
+        return RecallExplaining(self.ledger, self.recalling, self.as_of_ms)
+
+    @cached_property
+    def asking(self) -> Asking:
+        """Kept recalls and expectations."""
+        from holdfast.services.asking import Asking
+
+        return Asking(self.ledger, self.recalling, self.remembering, self.forgetting, self.embedding, self.actor)
+
+    @cached_property
+    def journals(self) -> Journals:
+        """The whole space as lines."""
+        from holdfast.services.journals import Journals
+
+        journals = Journals(self.ledger, self.index, self.embedding, self.actor, self.touches)
+        journals.keeps_id = self.house_keys is not None  # by which the registry and the keyring know it
+        return journals
+
+    @cached_property
+    def transfer(self) -> Transfer:
+        """Imports and exports."""
+        from holdfast.services.transfer import Transfer
+
+        transfer = Transfer(
+            self.ledger, self.remembering, self.forgetting, self.inspecting, _find_importer, self.journals
+        )
+        transfer.takes_journals = self.house_keys is None  # in a house a right of its own: Storage.merge
+        return transfer
+
+    @cached_property
+    def backups(self) -> Backups:
+        """Copies of the whole space."""
+        from holdfast.adapters.sqlite.backup import SqliteFiles
+        from holdfast.services.backups import Backups
+
+        store = self.store
+        return Backups(
+            store.path, SqliteFiles(), _opening(lambda: (store.keys, None)), _examine, self.ledger.clock,
+            is_sealed_whole=store.file_key is not None,
+        )  # fmt: skip
+
+    @cached_property
+    def sealing(self) -> Sealing:
+        """How the space is encrypted."""
+        from holdfast.adapters.keyring import GivenKey
+        from holdfast.adapters.sqlite.rotation import Sealing
+
+        sealing = Sealing(self.store, given_key=isinstance(self.store.keys, GivenKey))
+        sealing.check_keys = self.house_keys or sealing.check_keys
+        return sealing
 
     def close(self) -> None:
         """Stop background work and release the store."""
@@ -112,7 +174,10 @@ class Space:
         past.read_only = True
         PASTS.filled(past)
         embedding = (self.embedding.embedder, self.embedding.why_none)
-        return _assemble(past, self.ledger.clock, *embedding, self.actor, as_of_ms=at_ms, count=self.recalling.count)
+        return _assemble(
+            past, self.ledger.clock, *embedding, self.actor, as_of_ms=at_ms, count=self.recalling.count,
+            house_keys=self.house_keys,
+        )  # fmt: skip
 
 
 def open_space(
@@ -128,11 +193,13 @@ def open_space(
     key: bytes | Keyring | FileKey | None = None,
     as_id: Id | None = None,
     tokenizer: Count | str | Path | None = None,
+    house_keys: Callable[[SpaceKeys], None] | None = None,
 ) -> Space:
     """Open the space in a file; see `holdfast.Memory.open`.
 
     Args:
         as_id: The id of a space that is made here; a new one by default.
+        house_keys: See `Space`.
     """
     check_label(actor, "principal")
     keys, file_key = _keys_of(path, key)
@@ -153,8 +220,11 @@ def open_space(
         raise InvalidField(f"{path:.200} names a home folder that is not known ({error}). Nothing was made.") from error
     try:
         found, why_none = _find_embedder(embedder)
-        space = _assemble(store, clock, found, why_none, actor, policy=policy, touched=touches, count=count)
-        space.sealing.settle_keys()
+        space = _assemble(
+            store, clock, found, why_none, actor, policy=policy, touched=touches, count=count, house_keys=house_keys
+        )
+        if keys is not None:
+            space.sealing.settle_keys()
         space.ledger.refresh_terms()
     except BaseException:
         store.close()
@@ -168,12 +238,22 @@ def count_of(tokenizer: Count | str | Path | None) -> Count:
     Raises:
         InvalidField: it is none.
     """
-    return estimate_tokens if tokenizer is None else token_count(tokenizer)
+    if tokenizer is None:
+        return estimate_tokens
+    from holdfast.adapters.tokens import token_count
+
+    return token_count(tokenizer)
 
 
 def _keys_of(path: str, key: bytes | Keyring | FileKey | None) -> tuple[SpaceKeys | None, FileKey | None]:
-    if key is not None and path == ":memory:":
+    if key is None:
+        return None, None
+    if path == ":memory:":
         raise InvalidField("A space in memory is never written, so it takes no key. Nothing was made.")
+    from holdfast.adapters.keyring import keys_of
+    from holdfast.adapters.sqlite.whole_file import checked_file_key
+    from holdfast.model.encryption import FileKey
+
     return (None, checked_file_key(key)) if isinstance(key, FileKey) else (keys_of(key), None)
 
 
@@ -186,6 +266,10 @@ def restoring(
         key: What opens an encrypted backup, and the space it replaces where there is no other key for that.
         there_key: What opens the space in place.
     """
+    from holdfast.adapters.keyring import keys_of
+    from holdfast.adapters.sqlite.backup import SqliteFiles
+    from holdfast.services.restoring import Restoring
+
     check_label(actor, "principal")
     keys, of_there = keys_of(key), keys_of(key if there_key is None else there_key)
 
@@ -265,6 +349,7 @@ def _assemble(
     *,
     touched: bool = True,
     count: Count = estimate_tokens,
+    house_keys: Callable[[SpaceKeys], None] | None = None,
 ) -> Space:
     ledger = Ledger(store, clock)
     index = LiveIndex(store)
@@ -275,7 +360,6 @@ def _assemble(
     recalling = Recalling(ledger, index, embedding, touches, as_of_ms, count)
     forgetting = Forgetting(ledger, index, actor, recalling.found, remembering, touches)
     inspecting = Inspecting(ledger, index, touches, lambda last: _replayed_digest(store, last), as_of_ms)
-    journals = Journals(ledger, index, embedding, actor, touches)
     space = Space(
         store=store,
         ledger=ledger,
@@ -286,22 +370,10 @@ def _assemble(
         forgetting=forgetting,
         recalling=recalling,
         inspecting=inspecting,
-        explaining=Explaining(ledger, touches, remembering, as_of_ms),
-        recall_explaining=RecallExplaining(ledger, recalling, as_of_ms),
-        asking=Asking(ledger, recalling, remembering, forgetting, embedding, actor),
-        transfer=Transfer(ledger, remembering, forgetting, inspecting, _find_importer, journals),
-        journals=journals,
         auditing=Auditing(ledger, forgetting, actor, policy, embedding.written),
-        backups=Backups(
-            store.path,
-            SqliteFiles(),
-            _opening(lambda: (store.keys, None)),
-            _examine,
-            clock,
-            is_sealed_whole=store.file_key is not None,
-        ),
-        sealing=Sealing(store, given_key=isinstance(store.keys, GivenKey)),
         actor=actor,
+        as_of_ms=as_of_ms,
+        house_keys=house_keys,
     )
     # A program that ends without closing must not leave a thread in the model at interpreter exit.
     weakref.finalize(space, embedding.close)
