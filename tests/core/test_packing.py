@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +14,7 @@ from holdfast.core.packing import DEPTH, pack, recall_limit
 from holdfast.core.render import Shown, fenced
 from holdfast.model.records import Kind, Record
 from holdfast.model.tokens import Count
+from tests.conftest import NIGHTLY
 from tests.core.contents import records
 
 DAY = 86_400_000
@@ -35,7 +36,8 @@ def pieces(text: str) -> int:
     return len(text) // 3 + text.count("\n") * text.count("[")
 
 
-words = st.sampled_from(("lake", "piano", "yes", "no", "?", "2024", "ü", "猫", "\n", ". ", "a" * 40, "Lisbon. "))
+WORDS = ("lake", "piano", "yes", "no", "?", "2024", "ü", "猫", "\n", ". ", "a" * 40, "Lisbon. ")
+words = st.sampled_from(WORDS)
 said = st.lists(words, min_size=1, max_size=40).map(" ".join)
 offers = st.lists(
     st.builds(
@@ -63,11 +65,24 @@ def test_no_budget_is_passed_whatever_counts(given_: list[Shown], budget: int, c
     fills_within(given_, budget, count)
 
 
-@pytest.mark.slow
-@given(offers, st.integers(1, 600), st.sampled_from((estimate_tokens, len, pieces)))
-@settings(deadline=None, max_examples=10_000)
-def test_no_budget_is_passed_in_many_cases(given_: list[Shown], budget: int, count: Count) -> None:
-    fills_within(given_, budget, count)
+def random_offers(chance: random.Random) -> list[Shown]:
+    made = list[Shown]()
+    for _ in range(chance.randint(0, 12)):
+        at = chance.randint(0, 4)
+        text = " ".join(chance.choices(WORDS, k=chance.randint(1, 40)))
+        fact = Record(kind=Kind.FACT, text=text, valid_from=at * DAY, id="1" * 8, version=1, recorded_at=0,
+                      subject=chance.choice(("Ada", "Bo", None)), predicate=chance.choice(("likes", None)))  # fmt: skip
+        record = chance.choice((replace(TURN, text=text, valid_from=at * DAY), fact))
+        made.append(Shown(record, space=chance.choice((None, "home")), n=at))
+    return made
+
+
+def test_no_budget_is_passed_in_many_cases() -> None:
+    """10,000 of them in `make nightly`: by a generator of its own, since Hypothesis needs minutes for as many."""
+    chance = random.Random(7)
+    for _ in range(10_000 if NIGHTLY else 1_000):
+        count = chance.choice((estimate_tokens, len, pieces))
+        fills_within(random_offers(chance), chance.randint(1, 600), count)
 
 
 def test_a_long_one_does_not_keep_out_many_short_ones() -> None:
