@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from holdfast.adapters.clock import SystemClock
 from holdfast.adapters.sqlite.envelope import sealed_under
 from holdfast.adapters.sqlite.store import SqliteStore
-from holdfast.core.border import check_label
+from holdfast.core.border import check_embedder, check_label
 from holdfast.core.budget import estimate_tokens
 from holdfast.core.codec import decode_content
 from holdfast.core.proof import genesis
@@ -50,9 +50,6 @@ if TYPE_CHECKING:  # what most programs never use is loaded when it is first ask
     from holdfast.services.recall_explaining import RecallExplaining
     from holdfast.services.restoring import Restoring
     from holdfast.services.transfer import Transfer
-
-_EMBEDS = ("fingerprint", "dimensions", "prepare", "embed", "embed_query")
-"""What an `Embedder` has."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +200,7 @@ def open_space(
     """
     check_label(actor, "principal")
     keys, file_key = _keys_of(path, key)
-    _check_embedder(embedder)
+    check_embedder(embedder)
     count = count_of(tokenizer)
     clock = clock or SystemClock()
     space, node = (time_ordered_id(clock.now_ms(), clock.entropy(10)) for _ in range(2))
@@ -310,17 +307,6 @@ def _examine(store: SpaceStore) -> list[str]:
     touches = Touches(TouchBook(store, clock, enabled=False), "owner", lambda: None)
     looking = Inspecting(Ledger(store, clock), LiveIndex(store), touches, lambda last: _replayed_digest(store, last))
     return looking.check()
-
-
-def _check_embedder(wanted: object) -> None:
-    """Raise `InvalidField` for what can be no embedder, before a file is made."""
-    if wanted is None or isinstance(wanted, str):
-        return
-    if missing := [name for name in _EMBEDS if not hasattr(wanted, name)]:
-        raise InvalidField(
-            f"The embedder is {type(wanted).__name__} {wanted!r:.60}, which has no {', '.join(missing)}; expected a "
-            "holdfast.ports.embedder.Embedder, 'auto', 'none', a folder, an address or None. Nothing was made."
-        )
 
 
 def _find_embedder(wanted: Embedder | str | None) -> tuple[Embedder | None, str | None]:

@@ -28,6 +28,9 @@ _LARGEST = 2**63 - 1
 _NAME_BYTES, _PATH_BYTES = 240, 4_000
 """What every file system takes, less what is put behind the name of a space: ``-wal``, ``-lock``."""
 
+_EMBEDS = ("fingerprint", "dimensions", "prepare", "embed", "embed_query")
+"""What an `Embedder` has."""
+
 
 def check_text(value: object, what: str = "text", most: int = limits.TEXT_CHARS) -> str:
     """The text itself, unchanged.
@@ -283,3 +286,14 @@ def _nearest(value: object, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(str(value)[:100], known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ";"
     return f"{hint} expected one of: {', '.join(known)}"
+
+
+def check_embedder(wanted: object) -> None:
+    """Raise `InvalidField` for what can be no embedder, before a file is made."""
+    if wanted is None or isinstance(wanted, str):
+        return
+    if missing := [name for name in _EMBEDS if not hasattr(wanted, name)]:
+        raise InvalidField(
+            f"The embedder is {type(wanted).__name__} {wanted!r:.60}, which has no {', '.join(missing)}; expected a "
+            "holdfast.ports.embedder.Embedder, 'auto', 'none', a folder, an address or None. Nothing was made."
+        )
