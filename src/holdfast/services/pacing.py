@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 SLICE_S = 0.0004
 """Processor time between two rests. Python takes the interpreter from a busy thread only every 5 ms."""
-SHARE = 0.35
+SHARE = 0.5
 """Of the time that work takes beside recalls, how much it works; it rests for the others' sake otherwise."""
 
 
