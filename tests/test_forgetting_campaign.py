@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.campaigns import run_campaign
 
 
 def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench.forgetting", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run_campaign("forgetting", *arguments)
 
 
 def test_canaries_on_every_surface_are_found_nowhere_once_they_are_forgotten_in_ten_ways() -> None:

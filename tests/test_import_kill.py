@@ -5,25 +5,16 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.campaigns import run_campaign
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the campaign forks its importers")
 
 
 def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench.import_kill", "--megabytes", "2", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run_campaign("import_kill", "--megabytes", "2", *arguments)
 
 
 def test_an_import_killed_twenty_times_is_resumed_with_nothing_twice_and_nothing_missing() -> None:

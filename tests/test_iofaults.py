@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,19 +14,11 @@ from bench.recorder import Recorder, Tape
 from holdfast.adapters.sqlite.gaps import clean_vfs
 from holdfast.errors import StoreError, StoreFull
 from holdfast.memory import Memory
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.campaigns import run_campaign
 
 
 def campaign(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench.iofaults", "--folder", str(folder / "faults"), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run_campaign("iofaults", "--folder", folder / "faults", *arguments)
 
 
 @pytest.mark.slow

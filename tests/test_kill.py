@@ -5,25 +5,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.campaigns import run_campaign
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the campaign forks its writers")
 
 
 def campaign(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench.kill", "--folder", str(folder), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run_campaign("kill", "--folder", folder, *arguments)
 
 
 def test_every_acknowledged_write_survives_a_kill(tmp_path: Path) -> None:

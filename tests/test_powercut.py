@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import apsw
@@ -13,19 +12,11 @@ import pytest
 
 from bench.recorder import Act, Platter
 from holdfast.memory import Memory
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.campaigns import run_campaign
 
 
 def campaign(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench.powercut", "--folder", str(folder), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return run_campaign("powercut", "--folder", folder, *arguments)
 
 
 @pytest.mark.slow

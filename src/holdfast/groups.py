@@ -5,20 +5,23 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from holdfast.adapters.keyring import Keyring, keys_of
 from holdfast.errors import InvalidField
-from holdfast.model.asked import Expectation, KeptRecall, Outcome, Replay
-from holdfast.model.encryption import Encryption
-from holdfast.model.explanation import Explanation
 from holdfast.model.filters import Where
-from holdfast.model.moving import BackupReport, MarkdownReport
 from holdfast.model.policy import Policy
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Record
 from holdfast.model.reports import AuditReport, ImportReport
 from holdfast.model.times import When
 from holdfast.wiring import Space
+
+if TYPE_CHECKING:
+    from holdfast.adapters.keyring import Keyring
+    from holdfast.model.asked import Expectation, KeptRecall, Outcome, Replay
+    from holdfast.model.encryption import Encryption
+    from holdfast.model.explanation import Explanation
+    from holdfast.model.moving import BackupReport, MarkdownReport
 
 
 class Admission:
@@ -157,6 +160,8 @@ class Storage:
             StoreBusy: somebody else has it open.
             Damaged, InvalidField, StoreReadOnly, StoreFull, StoreError: nothing was changed.
         """
+        from holdfast.adapters.keyring import Keyring, keys_of
+
         keys = keys_of(key)
         if keys is None:
             raise InvalidField("encrypt needs a key: 32 random bytes, or a Keyring. Nothing was changed.")

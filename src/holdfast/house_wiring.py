@@ -17,6 +17,7 @@ from holdfast.adapters.sqlite.envelope import sealed_under
 from holdfast.adapters.sqlite.registry import SqliteRegistry
 from holdfast.adapters.sqlite.usage import usage_of
 from holdfast.core.policy.stored import policy_of, together
+from holdfast.disk import sync
 from holdfast.errors import Closed, Damaged, InvalidField, NotAllowed, NotASpace, StoreError, StoreReadOnly
 from holdfast.model.access import OWNER, HeldSpace, Quota, Usage
 from holdfast.model.ids import Id
@@ -311,12 +312,8 @@ def erase_files(folder: Path, space: bytes) -> tuple[int, int]:
                 _overwrite(path)
             path.unlink()
             count += 1
-        if count and os.name == "posix":
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        if count:
+            sync(folder)
     except FileNotFoundError:
         return erase_files(folder, space)  # another process erases it too; what is left is looked at again
     except OSError as error:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from holdfast.adapters.keyring import Keyring
 from holdfast.core.border import check_path
 from holdfast.groups import Admission, Expectations, Recalls, Storage
-from holdfast.model.asked import Expectation
-from holdfast.model.encryption import FileKey
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.filters import Where
 from holdfast.model.insight import History, Summary, Why
@@ -25,6 +22,11 @@ from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.session import Session
 from holdfast.wiring import Space, open_space
+
+if TYPE_CHECKING:
+    from holdfast.adapters.keyring import Keyring
+    from holdfast.model.asked import Expectation
+    from holdfast.model.encryption import FileKey
 
 
 class Memory:

@@ -257,7 +257,7 @@ def _keys_of(path: str, key: bytes | Keyring | FileKey | None) -> tuple[SpaceKey
 def restoring(
     clock: Clock | None, actor: str, key: bytes | Keyring | None = None, there_key: bytes | Keyring | None = None
 ) -> Restoring:
-    """What restores spaces; see `holdfast.Memory.restore`.
+    """What restores spaces; see `holdfast.restore`.
 
     Args:
         key: What opens an encrypted backup, and the space it replaces where there is no other key for that.

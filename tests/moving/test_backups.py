@@ -367,7 +367,7 @@ def counted(function):
         return function(*given, **named)
     return call
 
-for name in ("_sync", "_link", "_place", "_empty", "_leave_wal"):
+for name in ("sync", "_link", "_place", "_empty", "_leave_wal"):
     setattr(backup, name, counted(getattr(backup, name)))
 Path.replace = counted(Path.replace)
 backup.STEP_PAGES = 5

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, cast
 
+from holdfast.disk import sync
 from holdfast.errors import HoldfastError, InvalidField, KeyNeeded, KeyringUnusable
 from holdfast.model.encryption import KEY_BYTES, KeyEntry, key_id_of
 from holdfast.model.ids import Id, id_text, parse_id
@@ -316,7 +317,7 @@ class Keyring:
                     file.flush()
                     os.fsync(file.fileno())
                 beside.replace(self.path)
-                _sync_folder(self.path.parent)
+                sync(self.path.parent)
                 if before >= 0:
                     _overwrite(before)
             finally:
@@ -383,16 +384,6 @@ def _rows(value: object, *names: str) -> list[dict[str, str]]:
 
 def _file_id(state: os.stat_result) -> tuple[int, int]:
     return state.st_dev, state.st_ino
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _now() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -14,7 +13,8 @@ from pathlib import Path
 
 from holdfast.core import border, pages
 from holdfast.core.pages import Manifest
-from holdfast.errors import AlreadyThere, InvalidField, StoreError, StoreFull
+from holdfast.disk import sync, write_failed
+from holdfast.errors import AlreadyThere, InvalidField
 from holdfast.model.ids import id_text
 from holdfast.model.moving import MarkdownReport
 from holdfast.model.records import Record
@@ -204,12 +204,12 @@ def _put(target: Path, texts: Mapping[str, str], before: Mapping[str, str], mani
                 file = part / path
                 file.parent.mkdir(mode=0o700, exist_ok=True)
                 file.write_bytes(text.encode())
-                _sync(file)
+                sync(file)
             if is_there:
                 _replace(part, target, texts, before, manifest)
             else:
                 part.replace(target)
-            _sync(place)
+            sync(place)
         finally:
             shutil.rmtree(part, ignore_errors=True)
             if descriptor is not None:
@@ -226,16 +226,16 @@ def _replace(
         del either[MANIFEST]
         begun = part / f"{MANIFEST}.begun"
         begun.write_text(replace(manifest, files=either, is_begun=True).written(), "utf-8")
-        _sync(begun)
+        sync(begun)
         begun.replace(target / MANIFEST)
-        _sync(target)
+        sync(target)
     for path in sorted(texts, key=lambda path: path == MANIFEST):
         if path == MANIFEST:
             _remove_old(target, texts, before)
         file = target / path
         file.parent.mkdir(mode=0o700, exist_ok=True)
         (part / path).replace(file)
-        _sync(file.parent)
+        sync(file.parent)
 
 
 def _remove_old(target: Path, texts: Mapping[str, str], before: Mapping[str, str]) -> None:
@@ -360,18 +360,9 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _reported(target: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        known = StoreFull if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else StoreError
-        raise known(f"{target} cannot be written ({error.strerror}).") from error
+        raise write_failed(error, f"{target} cannot be written ({error.strerror}).") from error

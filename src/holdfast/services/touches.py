@@ -1,9 +1,9 @@
 """Touches: who was given which memory, how often and when last.
 
 They are counted in memory and written in batches, so that no recall waits for them: by a thread, `WINDOW_S` after
-the first that waits; with the next write of this process, which carries the oldest along; and at close. They stand
-beside the journal and in no digest. A crash loses what was not yet written, of the last `WINDOW_S` while the space
-can be written; nothing else depends on them.
+the first that waits; with the next write of this process, where a memory was given out, which carries the oldest
+along; and at close. They stand beside the journal and in no digest. A crash loses what was not yet written, of the
+last `WINDOW_S` while the space can be written; nothing else depends on them.
 """
 
 from __future__ import annotations
@@ -71,8 +71,12 @@ class TouchBook:
             self._start()
 
     def take_some(self) -> Uses | None:
-        """A few, for a write of something else to take along; see `take`."""
-        return self.take(CARRIED)
+        """A few, for a write of something else to take along; see `take`.
+
+        Where nobody was given anything since the last time there is nothing to take: that this principal writes is
+        counted within `WINDOW_S` anyway, and would cost every write a row.
+        """
+        return self.take(CARRIED) if self._touches else None
 
     def take(self, most: int) -> Uses | None:
         """The oldest that waits, to be written by the caller, who gives it back where that fails."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -27,7 +26,8 @@ from holdfast.adapters.sqlite.database import Database
 from holdfast.adapters.sqlite.forks import refuse_inherited
 from holdfast.adapters.sqlite.gaps import clean_vfs
 from holdfast.adapters.sqlite.turn import Turnstile
-from holdfast.errors import AlreadyThere, NotASpace, StoreBusy, StoreError, StoreFull
+from holdfast.disk import sync, write_failed
+from holdfast.errors import AlreadyThere, NotASpace, StoreBusy, StoreError
 from holdfast.model.ids import Id
 from holdfast.ports.spacefiles import Place, Tell
 
@@ -88,7 +88,7 @@ class SqliteFiles:
                 run(f"PRAGMA application_id={BACKUP_ID if as_backup else APPLICATION_ID}").fetchall()
                 run("PRAGMA journal_mode=DELETE").fetchall()
         with _reported(target):
-            _sync(target)
+            sync(target)
         return place
 
     def is_backup(self, path: Path) -> bool:
@@ -98,13 +98,13 @@ class SqliteFiles:
 
     def put(self, part: Path, target: Path, *, replace: bool) -> int:
         with _reported(target):
-            _sync(part)
+            sync(part)
             size = part.stat().st_size
             if replace:
                 part.replace(target)
             else:
                 _link(part, target)
-            _sync(target.absolute().parent)
+            sync(target.absolute().parent)
         return size
 
     @contextmanager
@@ -250,14 +250,6 @@ def _link(part: Path, target: Path) -> None:
         part.replace(target)  # a file system without links
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _reported(target: Path) -> Generator[None]:
     """Raise what the system refuses as Holdfast's errors."""
@@ -268,7 +260,6 @@ def _reported(target: Path) -> Generator[None]:
             f"{target} cannot be made: there is no folder {target.absolute().parent}. Make it first."
         ) from None
     except OSError as error:
-        known = StoreFull if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else StoreError
-        raise known(
-            f"{target} cannot be written ({error.strerror}). Nothing is there that was not there before."
+        raise write_failed(
+            error, f"{target} cannot be written ({error.strerror}). Nothing is there that was not there before."
         ) from error
