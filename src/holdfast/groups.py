@@ -14,7 +14,7 @@ from holdfast.model.recollection import Recollection
 from holdfast.model.records import Record
 from holdfast.model.reports import AuditReport, ImportReport
 from holdfast.model.times import When
-from holdfast.wiring import Space
+from holdfast.space import Space
 
 if TYPE_CHECKING:
     from holdfast.adapters.keyring import Keyring

@@ -29,7 +29,8 @@ from holdfast.ports.keys import SpaceKeys
 from holdfast.ports.store import SpaceStore
 from holdfast.services.quotas import MINUTE_MS, LimitedStore
 from holdfast.services.sharing import Sharing
-from holdfast.wiring import Space, count_of, open_space
+from holdfast.space import Space
+from holdfast.wiring import count_of, open_space
 
 REGISTRY = "house.db"
 KEPT_OPEN = 32

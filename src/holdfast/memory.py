@@ -21,7 +21,8 @@ from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.session import Session
-from holdfast.wiring import Space, open_space
+from holdfast.space import Space
+from holdfast.wiring import open_space
 
 if TYPE_CHECKING:
     from holdfast.adapters.keyring import Keyring
@@ -99,8 +100,6 @@ class Memory:
     def close(self) -> None:
         """Stop background work and release the file. What has no vector yet gets it at the next open."""
         self._space.close()
-
-    # Writing
 
     def session(self, id: str, *, user: str | None = None, agent: str | None = None) -> Session:  # noqa: A002
         """The session with that id, new or resumed.
@@ -261,8 +260,6 @@ class Memory:
             NotFound: there is no receipt of that id.
         """
         return self._space.forgetting.verify(kept)
-
-    # Reading
 
     def recall(
         self, query: str, *, budget_tokens: int | None = None, limit: int | None = None, where: Where | None = None,

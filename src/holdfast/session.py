@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from holdfast.model.records import Record, Role, Scalar
 from holdfast.model.reports import Turn
 from holdfast.model.times import When
-from holdfast.wiring import Space
+from holdfast.space import Space
 
 
 class Session:

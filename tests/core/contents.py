@@ -50,7 +50,7 @@ ASKED = {
 def contents(draw: st.DrawFn) -> Content:
     start, origin, kind = draw(moments), draw(st.sampled_from(Origin)), draw(st.sampled_from(Kind))
     return Content(
-        kind=kind, asked=ASKED.get(kind), text=draw(texts), valid_from=start,
+        kind=kind, body=ASKED.get(kind), text=draw(texts), valid_from=start,
         valid_to=draw(some(st.integers(start + 1, LATEST_MS))), role=draw(st.sampled_from(Role)),
         author=draw(some(labels)), session=draw(some(labels)), caption=draw(some(texts)), subject=draw(some(labels)),
         predicate=draw(some(labels)), object=draw(some(labels)), category=draw(some(st.sampled_from(CATEGORIES))),

@@ -128,9 +128,9 @@ def test_what_is_aside_survives_an_export(opened, tmp_path):
     lines = [json.loads(line) for line in memory.export()]
     spoilt = next(line for line in lines if line["content"]["kind"] == "expectation")
     for asked in ("{}", "[]", "x", None):
-        spoilt["content"]["asked"] = asked
+        spoilt["content"]["body"] = asked
         if asked is None:
-            del spoilt["content"]["asked"]
+            del spoilt["content"]["body"]
         with pytest.raises(Exception, match="expectation"):
             opened().import_([json.dumps(spoilt)])
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast import Memory, wiring
+from holdfast import Memory, space
 from holdfast.core.decide import Take, take
 from holdfast.errors import Closed, HoldfastError, InvalidInput, InvalidTime, NotFound, StoreReadOnly
 from holdfast.model.ids import Id
@@ -138,7 +138,7 @@ def test_a_past_stays_open_where_it_holds_nothing_of_what_was_forgotten(memory):
 
 def test_a_forget_while_a_past_is_filled_is_not_missed(memory, monkeypatch):
     fact = memory.remember("Ada runs.")
-    filled = wiring.copy_until
+    filled = space.copy_until
 
     class Slow:
         """What is forgotten was read already, and is not in the view yet."""
@@ -153,7 +153,7 @@ def test_a_forget_while_a_past_is_filled_is_not_missed(memory, monkeypatch):
     def slowly(store, into, *until):
         filled(store, Slow(into), *until)
 
-    monkeypatch.setattr(wiring, "copy_until", slowly)
+    monkeypatch.setattr(space, "copy_until", slowly)
     with pytest.raises(Closed, match="forgotten since"):
         memory.at(seq=1).get(fact.id)
 

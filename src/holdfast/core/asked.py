@@ -31,13 +31,13 @@ _EXPECTATION = {
 
 def recall_content(query: str, at_ms: int, actor: str, **asked: Any) -> Content:
     """A kept recall as what is stored."""
-    return Content(kind=Kind.RECALL, text=query, valid_from=at_ms, actor=actor, asked=_checked(Kind.RECALL, asked))
+    return Content(kind=Kind.RECALL, text=query, valid_from=at_ms, actor=actor, body=_checked(Kind.RECALL, asked))
 
 
 def expectation_content(query: str, at_ms: int, actor: str, **asked: Any) -> Content:
     """An expectation as what is stored."""
     return Content(
-        kind=Kind.EXPECTATION, text=query, valid_from=at_ms, actor=actor, asked=_checked(Kind.EXPECTATION, asked)
+        kind=Kind.EXPECTATION, text=query, valid_from=at_ms, actor=actor, body=_checked(Kind.EXPECTATION, asked)
     )
 
 
@@ -71,7 +71,7 @@ def kept_recall(record: Record) -> KeptRecall:
     Raises:
         InvalidField.
     """
-    values = dict(read_asked(record.kind, record.asked))
+    values = dict(read_asked(record.kind, record.body))
     values["hits"] = tuple((one, score) for one, score in values["hits"])
     return KeptRecall(id=record.id, query=record.text, at_ms=record.valid_from, **values)
 
@@ -82,7 +82,7 @@ def expectation(record: Record) -> Expectation:
     Raises:
         InvalidField.
     """
-    values = dict(read_asked(record.kind, record.asked))
+    values = dict(read_asked(record.kind, record.body))
     for name in ("contains", "not_contains"):
         values[name] = tuple(values[name])
     return Expectation(id=record.id, query=record.text, **values)

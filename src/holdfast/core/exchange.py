@@ -10,7 +10,7 @@ from datetime import UTC, tzinfo
 from typing import Any, cast
 
 from holdfast.core import border
-from holdfast.core.asked import read_asked
+from holdfast.core.bodies import check_body
 from holdfast.core.codec import canonical, content_dict
 from holdfast.errors import HoldfastError, InvalidField, InvalidTime, UnknownFormat
 from holdfast.model.ids import Id, id_text, parse_id
@@ -24,7 +24,7 @@ _TIMES = ("valid_from", "valid_to", "expires_at")
 _CONTENT_FIELDS = frozenset(content_dict(Content(kind=Kind.FACT, text=" ", valid_from=0))) | {
     "valid_to", "role", "author", "session", "caption", "subject", "predicate", "object", "category", "tags",
     "attributes", "source", "sources", "origin", "trust", "actor", "confidence", "importance", "arguments",
-    "marks", "quarantined", "expires_at", "replaces", "asked",
+    "marks", "quarantined", "expires_at", "replaces", "body",
 }  # fmt: skip
 _RECORD_FIELDS = frozenset(("format", "id", "version", "recorded_at", "superseded_by", "superseded_at", "content"))
 _ENTRY_FIELDS = frozenset(
@@ -106,10 +106,7 @@ def checked_content(values: Mapping[str, Any]) -> Content:
             given[name] = border.check_label(given[name], name)
     if "caption" in given:
         given["caption"] = border.check_text(given["caption"], "caption")
-    if given["kind"].is_aside != ("asked" in given):
-        raise InvalidField(f"A {given['kind'].name.lower()} comes {'without' if 'asked' in given else 'with'} 'asked'.")
-    if "asked" in given:
-        read_asked(given["kind"], border.check_text(given["asked"], "asked"))
+    check_body(given["kind"], given.get("body"))
     if "category" in given:
         given["category"] = border.check_category(given["category"])
     for name in ("confidence", "importance"):

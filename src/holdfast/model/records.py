@@ -101,7 +101,8 @@ class Content:
         quarantined: It is kept apart: never recalled and not listed, unless that is asked for.
         expires_at: From when on it is as good as forgotten, milliseconds since the epoch; None for never.
         replaces: Id of the memory of which it is what a changed policy let be kept.
-        asked: Of a kind that is aside, what belongs to its question, as canonical JSON.
+        body: What belongs to it beside its text, as canonical JSON; which kinds have one, and what may stand
+            there, says `holdfast.core.bodies`.
     """
 
     kind: Kind
@@ -130,7 +131,7 @@ class Content:
     quarantined: bool = False
     expires_at: int | None = None
     replaces: str | None = None
-    asked: str | None = None
+    body: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

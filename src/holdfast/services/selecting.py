@@ -131,7 +131,7 @@ def words_of(content: Content) -> str:
     """Everything that somebody chose the words of, each field on a line of its own."""
     said = (
         content.text, content.caption, content.author, content.session, content.subject, content.predicate,
-        content.object, content.category, content.source, content.asked, *content.tags, *content.attributes,
+        content.object, content.category, content.source, content.body, *content.tags, *content.attributes,
         *map(str, content.attributes.values()),
     )  # fmt: skip
     return " \n ".join(part for part in said if part)

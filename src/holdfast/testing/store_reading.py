@@ -258,7 +258,7 @@ class SelectionContract(StoreFixtures):
     def test_what_is_aside_is_held_and_selected_on_request_alone(self, desk: Desk) -> None:
         desk.bind()
         kept = desk.fact("kept")
-        aside = desk.turn("asked", kind=Kind.EXPECTATION, quarantined=True, tags=("red",), asked="{}")
+        aside = desk.turn("asked", kind=Kind.EXPECTATION, quarantined=True, tags=("red",), body="{}")
         live, both = [desk.n(kept)], [desk.n(kept), desk.n(aside)]
         assert not desk.held(aside).quarantined
         assert desk.read(lambda r: r.held(0, 9)) == both

@@ -125,14 +125,14 @@ class _Judging:
 def _texts(content: Content, judging: _Judging) -> dict[str, Any]:
     """The fields that are not kept as they were said."""
     changes: dict[str, Any] = {}
-    for name in ("text", "caption", "subject", "predicate", "object", "source", "asked"):
+    for name in ("text", "caption", "subject", "predicate", "object", "source", "body"):
         said: str | None = getattr(content, name)
         if said is None:
             continue
         named = changes.get("predicate", content.predicate) if name == "object" else None
         kept = judging.text(name, said, f"{named}: " if named else "")
         if kept != said:
-            long = name in ("text", "caption", "asked")
+            long = name in ("text", "caption", "body")
             changes[name] = border.check_text(kept, name) if long else border.check_label(kept, name)
     tags = tuple(dict.fromkeys(judging.text("tag", tag) for tag in content.tags))
     if tags != content.tags:
