@@ -47,6 +47,11 @@ CASES = [
     ("Give me an overview of the project", SUMMARY),
     ("Tell me about the garden", SUMMARY),
     ("What do they have in common?", LINKED),
+    ("What did Ada say when Ben called?", FACT),
+    ("So when did they leave?", WHEN),
+    ("What did she buy, and when?", WHEN),
+    ('She asked: "when was it?"', WHEN),
+    ("Who came? When was that?", WHEN),
     ("Is the red bike lighter compared to the blue one?", LINKED),
 ]
 

@@ -150,6 +150,16 @@ def read(text: str, *authors: str) -> Query:
         ("this past weekend", "2023-11-11", "2023-11-12"),
         ("on the 15th", "2023-10-15", "2023-10-15"),
         ("on the 3rd", "2023-11-03", "2023-11-03"),
+        ("on the first of May", "2023-05-01", "2023-05-01"),
+        ("on the twenty-third of October 2021", "2021-10-23", "2021-10-23"),
+        ("between May 5 and 9", "2023-05-05", "2023-05-09"),
+        ("May 5-9", "2023-05-05", "2023-05-09"),
+        ("from May 5 to 9, 2022", "2022-05-05", "2022-05-09"),
+        ("5-9 May", "2023-05-05", "2023-05-09"),
+        ("between May 5 and June 9", "2023-05-05", "2023-06-09"),
+        ("week of June 12", "2023-06-12", "2023-06-18"),
+        ("on 5/6/2022", "2022-05-06", "2022-05-06"),
+        ("on 31/5/2022", "2022-05-31", "2022-05-31"),
     ],
 )
 def test_a_time_is_read(text: str, first: str, last: str) -> None:
@@ -233,8 +243,11 @@ def test_known_authors_are_found_and_speak_for_themselves(text: str, named: tupl
     assert query.dense_text == dense
 
 
-def test_a_first_name_two_authors_share_names_neither() -> None:
-    assert read("How is Ada?", "Ada Lovelace", "Ada Byron").named == ()
+def test_a_first_name_two_authors_share_names_neither_and_a_full_one_its_own() -> None:
+    authors = ("Ada Lovelace", "Ada Byron", "Ada Byron King")
+    assert read("How is Ada?", *authors).named == ()
+    assert read("How is Ada Byron?", *authors).named == ("Ada Byron",)
+    assert read("Does Ada Byron King know Ada Lovelace?", *authors).named == ("Ada Byron King", "Ada Lovelace")
 
 
 @pytest.mark.parametrize(

@@ -425,3 +425,32 @@ def test_standing_instructions_come_with_a_question_for_advice(opened, path, mod
     assert "a standing instruction" in hit.reasons
     about = memory.recall("What does Ada bake?", limit=120)
     assert all(hit.signals["instructs"] == 0 for hit in about)
+
+
+@pytest.mark.parametrize("with_model", [True, False])
+@pytest.mark.parametrize("limit", [1, 5, 10])
+def test_what_holds_now_comes_before_any_number_of_facts_that_no_longer_do(opened, path, model, with_model, limit):
+    memory = opened(path, embedder=model if with_model else None)
+    for month in range(40):
+        begins, ends = (f"{2019 + at // 12}-{at % 12 + 1:02d}-01" for at in (month, month + 1))
+        memory.remember(f"Ada weighs {50 + month} kg.", when=begins, until=None if month == 39 else ends)
+    memory.settle()
+    answer = memory.recall("How much does Ada weigh?", limit=limit, now="2023-01-01")
+    assert answer[0].text == "Ada weighs 89 kg."
+    assert [hit.signals.get("valid") for hit in answer] == [None, *[-4.0] * (limit - 1)]
+
+
+@pytest.mark.parametrize("important", [0, 20, 39])
+def test_what_matters_most_comes_first_of_many_that_match_alike(opened, path, important):
+    memory = opened(path, embedder=None)
+    for number in range(40):
+        memory.remember(f"The code of door {number} changes.", importance=1.0 if number == important else 0.5)
+    answer = memory.recall("Which code changes?", limit=3)
+    assert answer[0].text == f"The code of door {important} changes."
+
+
+def test_a_smaller_limit_gives_the_beginning_of_a_greater_one(full):
+    for query in ("Where is the blue folder?", "What does Bruno like?", "launch", "Ada in May"):
+        most = [hit.id for hit in full.recall(query, limit=40)]
+        for limit in (1, 3, 10, 25):
+            assert [hit.id for hit in full.recall(query, limit=limit)] == most[:limit]

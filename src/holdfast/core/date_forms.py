@@ -52,6 +52,12 @@ _ORDINALS: Final = {
     "first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "last": -1, "final": -1,
 }  # fmt: skip
 _ORDINAL: Final = "(?P<ordinal>" + "|".join(_ORDINALS) + ")"
+_DAY_WORDS: Final = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth",
+    "twentieth", "twenty-first", "twenty-second", "twenty-third", "twenty-fourth", "twenty-fifth", "twenty-sixth",
+    "twenty-seventh", "twenty-eighth", "twenty-ninth", "thirtieth", "thirty-first",
+)  # fmt: skip
 # Longest first: "new year's eve" is not "new year".
 _HOLIDAY: Final = (
     "(?P<holiday>" + "|".join(sorted(HOLIDAYS, key=len, reverse=True)) + r")\b(?:'s)?(?: (?:day|weekend|holidays?))?"
@@ -95,6 +101,27 @@ def _read_iso(match: re.Match[str], now: date) -> Days:
 def _read_day(match: re.Match[str], now: date) -> Days:
     month, number = MONTH_NUMBERS[match["month"]], int(match["day"])
     day = date(_year_of(match, now, month, number), month, number)
+    return day, day + timedelta(1)
+
+
+def _read_days(match: re.Match[str], now: date) -> Days | None:
+    """Read "May 5-9" and "between May 5 and 9"."""
+    (first, after), last = _read_day(match, now), int(match["last"])
+    return (first, after + timedelta(last - first.day)) if last > first.day else None
+
+
+def _read_day_word(match: re.Match[str], now: date) -> Days:
+    """Read "the first of May"."""
+    month, number = MONTH_NUMBERS[match["month"]], _DAY_WORDS.index(match["word"]) + 1
+    day = date(_year_of(match, now, month, number), month, number)
+    return day, day + timedelta(1)
+
+
+def _read_slashes(match: re.Match[str], now: date) -> Days:
+    """Read "5/31/2024" with the month first, as American English does, unless only the day can stand there."""
+    del now
+    month, number = int(match["month"]), int(match["day"])
+    day = date(int(match["year"]), *((month, number) if month <= 12 else (number, month)))
     return day, day + timedelta(1)
 
 
@@ -298,6 +325,14 @@ def _forms() -> Iterator[tuple[str, Callable[[re.Match[str], date], Days | None]
     yield rf"\b{_ORDINAL} (?:week|(?P<weekend>weekend)|(?P<weekday>{weekdays})) {of_month}", _read_week_of_month
     yield rf"\bfourth of july\b(?:,? {_YEAR}\b)?", _read_fourth
     yield rf"(?:\b(?P<which>last|this|next|this past|past) )?\b{_HOLIDAY}(?:,? (?:of |in )?{_YEAR}\b)?", _read_holiday
+    last = r"(?P<last>\d{1,2})(?:st|nd|rd|th)?\b(?![/.:\d])"
+    through = rf"(?: ?[-\u2013] ?| (?:to|through|until|till) (?:the )?){last}"
+    yield rf"\b(?P<month>\d\d?)/(?P<day>\d\d?)/{_YEAR}\b", _read_slashes
+    yield rf"\b(?P<lead>between) {_MONTH} (?:the )?{_DAY} and (?:the )?{last}(?:,? {_YEAR}\b)?", _read_days
+    yield rf"{lead}\b{_MONTH} (?:the )?{_DAY}{through}(?:,? {_YEAR}\b)?", _read_days
+    yield rf"{lead}\b{_DAY}{through} (?:of )?{_MONTH}(?:,? {_YEAR}\b)?", _read_days
+    words = "|".join(reversed(_DAY_WORDS))
+    yield rf"{lead}\b(?:the )?(?P<word>{words}) of {_MONTH}(?:,? {_YEAR}\b)?", _read_day_word
     yield rf"{lead}\b{_DAY} (?:of )?{_MONTH}(?:,? {_YEAR}\b)?", _read_day
     yield rf"{lead}\b{_MONTH} (?:the )?{_DAY}\b(?:,? {_YEAR}\b)?", _read_day
     yield rf"(?P<which>)\b{_PART}\b(?P<season>spring|summer|autumn|winter) (?:of )?{_YEAR}\b", _read_season

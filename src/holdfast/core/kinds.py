@@ -33,12 +33,16 @@ class QuestionKind(IntFlag):
 
 
 _NOUN: Final = r"(?!does\b|is\b|was\b|has\b|this\b|his\b)\w{3,}s"
+_ASKS: Final = r"(?:what|who|whom|whose|which|where|why|how)"
+_WHEN: Final = r"when(?! (?:i|you|we) (?:ask|say))"
 _VERB: Final = r"(?:has|have|had|did|do|does|are|were|is|was|would|can|should)"
 
 # Alternatives of one pattern each, every one between word boundaries.
 _PHRASES: Final[dict[QuestionKind, tuple[str, ...]]] = {
     QuestionKind.WHEN: (
-        r"when(?! (?:i|you|we) (?:ask|say))",
+        # Asked for, not as in "what did she say when he called".
+        rf"(?:^|(?<=[.?!;:] )|(?<=[\"'(]))(?:(?!\b{_ASKS}\b)[^.?!;:])*?\b{_WHEN}",
+        rf"(?:,|and|or|but) {_WHEN}",
         r"(?:what|which) (?:\w+ )?(?:date|day|month|year|time|week|season)",
         r"how long",
         r"how (?:many|much) (?:days|weeks|months|years|time)",

@@ -96,19 +96,22 @@ def clear_name_cache() -> None:
 
 
 @lru_cache(maxsize=8)
-def _name_words(authors: tuple[str, ...]) -> dict[str, tuple[tuple[str, ...], str] | None]:
-    """Return, by the first word of each author's name, its other words and the name; None where two share it."""
-    names: dict[str, tuple[tuple[str, ...], str] | None] = {}
+def _name_words(authors: tuple[str, ...]) -> dict[str, list[tuple[tuple[str, ...], str]]]:
+    """Return, by the first word of authors' names, the other words of each and the name, longest first."""
+    names: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for author in authors:
         words = tuple(_WORD.findall(author.casefold()))
         if words and len(words[0]) > 1 and words[0] not in NOT_NAMES:
-            names[words[0]] = None if words[0] in names else (words[1:], author)
+            names.setdefault(words[0], []).append((words[1:], author))
+    for known in names.values():
+        known.sort(key=lambda name: -len(name[0]))
     return names
 
 
-def _named(text: str, names: dict[str, tuple[tuple[str, ...], str] | None]) -> list[tuple[int, int, str]]:
+def _named(text: str, names: dict[str, list[tuple[tuple[str, ...], str]]]) -> list[tuple[int, int, str]]:
     """Return where known authors are named: start, end, name.
 
+    Of several who share a first word, the one whose other words follow is named, and by that word alone nobody is.
     An author called "support" or "Customer Service" must not be found in every question about support or a
     customer: a name counts in lower case only where it is given in full and its author writes it otherwise.
     """
@@ -116,16 +119,18 @@ def _named(text: str, names: dict[str, tuple[tuple[str, ...], str] | None]) -> l
     if not names:
         return found
     words = list(_WORD.finditer(text))
+    folded = [word[0].casefold() for word in words]
     for i, word in enumerate(words):
-        first = word[0].casefold()
-        known = names.get(first)
+        known = names.get(folded[i])
         if known is None:
             continue
-        rest, name = known
-        last = words[min(i + len(rest), len(words) - 1)]
-        full = tuple(other[0].casefold() for other in words[i + 1 : i + 1 + len(rest)]) == rest
-        if not word[0][0].islower() or (full and not name[0].islower() and first not in ORDINARY_NAMES):
-            found.append((word.start(), last.end() if full else word.end(), name))
+        full = next((one for one in known if tuple(folded[i + 1 : i + 1 + len(one[0])]) == one[0]), None)
+        if full is None and len(known) > 1:
+            continue
+        rest, name = full or known[0]
+        in_lower_case = full and not name[0].islower() and folded[i] not in ORDINARY_NAMES
+        if not word[0][0].islower() or in_lower_case:
+            found.append((word.start(), words[i + len(rest)].end() if full else word.end(), name))
     return found
 
 

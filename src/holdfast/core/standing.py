@@ -10,16 +10,19 @@ from typing import Final
 from holdfast.model.records import Kind, Record
 
 NEAR: Final = 4
-"""Candidates that are fetched beyond those asked for: a standing moves a memory by so few places, as a rule."""
+"""Candidates that are fetched at first beyond those asked for: a standing moves a memory by so few places, as a rule."""
 
-EXTRA: Final = 16
-"""Likewise where one of them no longer holds, so that it can make room for what does."""
+STEP: Final = 16
+"""Candidates that are fetched at a time where those did not settle what is returned."""
 
 NOT_VALID: Final = 4.0
 """What a fact loses that is not true at the moment of the question, in units of the score."""
 
 IMPORTANCE: Final = 1.0
 """What a memory of importance 1 has over one of importance 0."""
+
+MOST_GAINED: Final = IMPORTANCE / 2
+"""The most that a standing adds to a score."""
 
 AHEAD_MS: Final = 24 * 3_600_000
 """How far ahead the beginning of a fact may lie: the clocks of those who share a space differ, and zones do."""

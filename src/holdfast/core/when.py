@@ -23,7 +23,7 @@ MAX_SPANS: Final = 4
 _MAX_CHARS: Final = 4_000  # a question is short; a pasted document names no time to search by
 
 _RELATIONS: Final = re.compile(
-    rf"\b(?:(?:{COUNT} |the |\b){UNIT} (?P<relation>before|after)|the (?P<of>week|weekend) of) (?:the |my )?(?=\0)"
+    rf"\b(?:(?:{COUNT} |the |\b){UNIT} (?P<relation>before|after)|(?:the )?(?P<of>week|weekend) of) (?:the |my )?(?=\0)"
 )
 
 

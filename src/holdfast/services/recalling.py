@@ -17,13 +17,13 @@ from holdfast.core.corpus import Corpus
 from holdfast.core.entry import Statistics
 from holdfast.core.explain_recall import places
 from holdfast.core.fusion import Ranking, rank
-from holdfast.core.late import LATE_CANDIDATES, LateQuery
+from holdfast.core.late import LateQuery
 from holdfast.core.lexical import language_shares, rarest, term_hashes
 from holdfast.core.packing import pack, recall_limit
 from holdfast.core.query import Query, parse_query
 from holdfast.core.render import Shown, fenced
 from holdfast.core.secrets import subkey
-from holdfast.core.standing import EXTRA, NEAR, standing
+from holdfast.core.standing import MOST_GAINED, NEAR, STEP, standing
 from holdfast.errors import InvalidTime
 from holdfast.model import limits
 from holdfast.model.filters import EVERYTHING, Filter, Where
@@ -283,8 +283,7 @@ class Recalling:
             allowed = (corpus.where() if allowed is None else allowed) & ~corpus.mask(expired)
         # A space that holds no vector yet has no dimensions to compare with.
         usable = vector if vector is not None and vector.shape == (corpus.vectors.dimensions,) else None
-        limit = max(asked.limit + EXTRA, LATE_CANDIDATES)
-        ranking = rank(corpus, parsed, usable, limit=limit, allowed=allowed, closer=closer)
+        ranking = rank(corpus, parsed, usable, limit=len(corpus), allowed=allowed, closer=closer)
         return ranking, len(corpus.missing_vectors())
 
     def _hits(self, ranking: Ranking, parsed: Query, asked: _Asked) -> tuple[list[Hit], dict[str, int]]:
@@ -292,13 +291,15 @@ class Recalling:
         # A question about a time of its own asks for what was true then.
         now_ms = None if parsed.times else asked.now_ms
         ns = ranking.ns.tolist()
-        weighed = self._weighed(ranking, ns, range(min(asked.limit + NEAR, len(ns))), now_ms)
-        if any("valid" in one.stands for one in weighed):
-            weighed += self._weighed(ranking, ns, range(asked.limit + NEAR, min(asked.limit + EXTRA, len(ns))), now_ms)
+        weighed, end = list[_Weighed](), 0
+        # On down the ranking until nothing below could still stand higher than what would be returned.
+        while end < len(ns) and not _settled(weighed, asked.limit, float(ranking.scores[end])):
+            start, end = end, min(end + (STEP if end else asked.limit + NEAR), len(ns))
+            weighed += self._weighed(ranking, ns, range(start, end), now_ms)
         # Stable: equal ones stay in the order of the ranking.
         weighed.sort(key=lambda one: -one.score)
         hits, numbers = list[Hit](), dict[str, int]()
-        parts = {name: part.tolist() for name, part in ranking.contributions.items()}
+        parts = {name: part[:end].tolist() for name, part in ranking.contributions.items()}
         for one in weighed[: asked.limit]:
             signals = {name: part[one.place] for name, part in parts.items()}
             signals.update(one.stands)
@@ -331,6 +332,13 @@ class _Weighed:
     record: Record
     stands: Mapping[str, float]
     score: float
+
+
+def _settled(weighed: Sequence[_Weighed], limit: int, below: float) -> bool:
+    """Whether so many are weighed that none of the score ``below`` or less can come before the last to be returned."""
+    if len(weighed) < limit:
+        return False
+    return sorted((one.score for one in weighed), reverse=True)[limit - 1] > below + MOST_GAINED
 
 
 def _reasons(signals: Mapping[str, float], record: Record, parsed: Query) -> tuple[str, ...]:
