@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from holdfast.adapters.keyring import Keyring
-from holdfast.groups_aio import AsyncAdmission, AsyncExpectations, AsyncRecalls, AsyncStorage
+from holdfast.grouped_aio import AsyncGrouped
 from holdfast.memory import Memory
 from holdfast.model.asked import Expectation
 from holdfast.model.encryption import FileKey
@@ -24,11 +24,12 @@ from holdfast.model.times import When
 from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.ports.metrics import Metrics
 from holdfast.session import Session
 from holdfast.threads import Threads
 
 
-class AsyncMemory:
+class AsyncMemory(AsyncGrouped):
     """`Memory` for asyncio: every call runs on a thread, so the event loop never waits for a disk.
 
     A call that is cancelled while it runs still completes in the space; give it an idempotency key
@@ -38,10 +39,6 @@ class AsyncMemory:
     def __init__(self, memory: Memory, threads: Threads) -> None:
         self._memory = memory
         self._threads = threads
-        self.admission = AsyncAdmission(memory.admission, threads)
-        self.storage = AsyncStorage(memory.storage, threads)
-        self.recalls = AsyncRecalls(memory.recalls, threads)
-        self.expectations = AsyncExpectations(memory.expectations, threads)
 
     @classmethod
     async def open(
@@ -57,12 +54,13 @@ class AsyncMemory:
         touches: bool = True,
         key: bytes | Keyring | FileKey | None = None,
         tokenizer: Count | str | Path | None = None,
+        metrics: Metrics | None = None,
     ) -> Self:
         """See `Memory.open`."""
         threads = Threads("holdfast")
         opening = partial(
             Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock,
-            policy=policy, touches=touches, key=key, tokenizer=tokenizer,
+            policy=policy, touches=touches, key=key, tokenizer=tokenizer, metrics=metrics,
         )  # fmt: skip
         return cls(await threads.opened(opening), threads)
 

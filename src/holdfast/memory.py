@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from holdfast.core.border import check_path
-from holdfast.groups import Admission, Expectations, Recalls, Storage
+from holdfast.grouped import Grouped
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.filters import Where
 from holdfast.model.insight import History, Summary, Why
@@ -28,25 +28,17 @@ if TYPE_CHECKING:
     from holdfast.adapters.keyring import Keyring
     from holdfast.model.asked import Expectation
     from holdfast.model.encryption import FileKey
+    from holdfast.ports.metrics import Metrics
 
 
-class Memory:
+class Memory(Grouped):
     """The memory in one space. Safe to use from several threads; close it when done, or use ``with``.
 
     Every call that writes returns after the write is durable. Vectors follow in the background.
-
-    Attributes:
-        admission: What may be kept: judging again, and letting out of quarantine.
-        storage: The file itself.
-        recalls, expectations: Recalls explained, kept and asked again; what questions must bring back.
     """
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self.admission = Admission(space)
-        self.storage = Storage(space)
-        self.recalls = Recalls(space)
-        self.expectations = Expectations(space)
 
     @classmethod
     def open(
@@ -62,6 +54,7 @@ class Memory:
         touches: bool = True,
         key: bytes | Keyring | FileKey | None = None,
         tokenizer: Count | str | Path | None = None,
+        metrics: Metrics | None = None,
     ) -> Self:
         """Open the space in a file, making it first where there is none.
 
@@ -77,6 +70,7 @@ class Memory:
             touches: Count who reads what, for `summary`, `history` and `why`; never counted when read-only.
             key: Of an encrypted space, also one made here: 32 random bytes, a `Keyring`, or a `FileKey`.
             tokenizer: Counts the tokens of a budget: a function of a text, or a ``tokenizer.json``; else estimated.
+            metrics: Is told how long calls take, what recalls come to and how the space grows; nothing is where None.
 
         Raises:
             KeyNeeded, WrongKey, NotEncrypted: the key does not fit; the file was not changed.
@@ -85,7 +79,7 @@ class Memory:
         """
         space = open_space(
             check_path(path), embedder, as_, read_only=read_only, create=create, clock=clock, policy=policy,
-            touches=touches, key=key, tokenizer=tokenizer,
+            touches=touches, key=key, tokenizer=tokenizer, metrics=metrics,
         )  # fmt: skip
         return cls(space)
 
