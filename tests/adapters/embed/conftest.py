@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from http_embedders import Waits, ollama, openai
-from scripted_server import ScriptedServer, scripted_server
 
 from holdfast.adapters.embed.http import HttpEmbedder
+from tests.scripted_server import ScriptedServer, scripted_server
 
 
 @pytest.fixture

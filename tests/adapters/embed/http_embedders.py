@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scripted_server import DIMENSIONS, ScriptedServer, vector_of
 
 from holdfast.adapters.embed.http import OllamaEmbedder, OpenAIEmbedder
-from holdfast.adapters.embed.transport import Pace
+from holdfast.adapters.service import Pace
+from tests.scripted_server import DIMENSIONS, ScriptedServer, vector_of
 
 KEY = "sk-very-secret-0123456789"
 NOW = 1_700_000_000.0

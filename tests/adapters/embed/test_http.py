@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from http_embedders import KEY, NOW, Waits, ollama, openai, unit
-from scripted_server import DIMENSIONS, Reply, ScriptedServer, encoded, scripted_server
 
 from holdfast.adapters.embed.http import MAX_CHARACTERS, HttpEmbedder, OllamaEmbedder, OpenAIEmbedder
-from holdfast.adapters.embed.transport import Pace
-from holdfast.errors import EmbedderRefused, EmbedderUnavailable
+from holdfast.adapters.service import Pace
+from holdfast.errors import EmbedderRefused, EmbedderUnavailable, InvalidField
 from holdfast.testing.embedder_contract import EmbedderContract
+from tests.scripted_server import DIMENSIONS, Reply, ScriptedServer, encoded, scripted_server
 
 
 class TestOpenAIKeepsTheContract(EmbedderContract):
@@ -184,7 +184,7 @@ def test_a_model_that_changes_its_dimensions_is_refused(embedder: HttpEmbedder, 
 def test_an_answer_above_the_limit_is_not_read_to_its_end(
     server: ScriptedServer, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("holdfast.adapters.embed.transport.MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr("holdfast.adapters.service.MAX_ANSWER_BYTES", 1000)
     server.then(Reply(body=b" " * 100_000))
     with pytest.raises(EmbedderRefused, match="above 1000 bytes"):
         openai(server, waits).embed(["a"])
@@ -273,6 +273,46 @@ def test_a_service_that_does_not_answer_in_time_is_unavailable(server: ScriptedS
             openai(server, waits, timeout_s=0.05, retries=0).embed(["a"])
     finally:
         never.set()
+
+
+def test_a_query_takes_no_longer_than_it_may_attempts_and_waits_together(server: ScriptedServer) -> None:
+    now, slept = [100.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    def slow(_: dict[str, Any]) -> Reply:
+        now[0] += 0.5
+        return Reply(503)
+
+    pace = Pace(sleep=sleep, chance=lambda: 0.0, monotonic=lambda: now[0])
+    server.then(*[slow] * 8)
+    embedder = openai(server, Waits(), pace=pace, retries=8, query_timeout_s=1.4)
+    with pytest.raises(EmbedderUnavailable, match="503"):
+        embedder.embed_query("a")
+    assert (len(server.received), slept) == (2, [0.25]), "a third attempt would begin after its time"
+    assert now[0] <= 100 + 1.4
+
+
+def test_a_silent_service_keeps_a_query_only_so_long(server: ScriptedServer, waits: Waits) -> None:
+    never = threading.Event()
+    server.then(*[Reply(hold=never)] * 4)
+    try:
+        with pytest.raises(EmbedderUnavailable, match=r"within 0\.05 s"):
+            openai(server, waits, timeout_s=30, query_timeout_s=0.05).embed_query("a")
+    finally:
+        never.set()
+
+
+def test_it_says_how_many_texts_it_takes_so_that_it_is_given_so_many(server: ScriptedServer, waits: Waits) -> None:
+    assert openai(server, waits, batch_size=17).batch_size == 17
+
+
+@pytest.mark.parametrize("query_timeout_s", [0, -1, 3601])
+def test_a_time_for_queries_that_is_none_is_refused(server: ScriptedServer, waits: Waits, query_timeout_s) -> None:
+    with pytest.raises(InvalidField, match="query_timeout_s"):
+        openai(server, waits, query_timeout_s=query_timeout_s)
 
 
 def test_a_service_that_dribbles_its_answer_is_unavailable(server: ScriptedServer, waits: Waits) -> None:

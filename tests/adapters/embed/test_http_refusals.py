@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from http_embedders import KEY, Waits, ollama, openai
-from scripted_server import DIMENSIONS, Reply, ScriptedServer
 
 from holdfast.adapters.embed.http import HttpEmbedder, OllamaEmbedder, OpenAIEmbedder
 from holdfast.errors import EmbedderRefused, EmbedderUnavailable, InvalidField, NoEmbedder
+from tests.scripted_server import DIMENSIONS, Reply, ScriptedServer
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 413, 422])

@@ -345,8 +345,8 @@ def test_tokens_are_unit_vectors_and_the_same_whoever_asks(shared: OnnxEmbedder,
     texts = ["Ada moved to Lisbon.", "", "The invoice is overdue, again!"]
     first, second = shared.embed_tokens(texts), single.embed_tokens(texts)
     assert isinstance(shared, TokenEmbedder)
-    assert shared.token_dimensions == 64
-    assert [one.shape for one in first] == [(5, 64), (0, 64), (10, 64)]
+    assert shared.token_dimensions == 384
+    assert [one.shape for one in first] == [(5, 384), (0, 384), (10, 384)]
     for one, other in zip(first, second, strict=True):
         assert one.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(one, axis=1), 1, atol=1e-5)
@@ -363,7 +363,7 @@ def test_a_word_is_nearest_to_what_means_the_same(shared: OnnxEmbedder) -> None:
 def test_signs_alone_have_no_tokens_to_ask_with(shared: OnnxEmbedder) -> None:
     words, vectors = shared.embed_query_tokens("?! ...")
     assert list(words) == []
-    assert vectors.shape == (0, 64)
+    assert vectors.shape == (0, 384)
 
 
 def test_a_model_without_token_states_has_no_token_vectors(other_model: Any) -> None:

@@ -15,8 +15,8 @@ from typing import Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.adapters.embed.transport import JsonService, Pace, member
-from holdfast.errors import EmbedderRefused, InvalidField
+from holdfast.adapters.service import BEARER, Failures, JsonService, Pace, member
+from holdfast.errors import EmbedderRefused, EmbedderUnavailable, InvalidField, NoEmbedder
 from holdfast.ports.embedder import Vectors
 
 MAX_DIMENSIONS = 8192
@@ -26,6 +26,15 @@ MAX_REQUEST_CHARACTERS = 200_000
 """Services refuse more than 300,000 tokens a request."""
 STAND_IN = "."
 """Sent for a text without a visible character, which services refuse."""
+FAILURES = Failures(
+    service="The embedding service",
+    unavailable=EmbedderUnavailable,
+    refused=EmbedderRefused,
+    absent=lambda: NoEmbedder(
+        'An embedding service needs httpx: pip install "holdfast[http]". '
+        "Or install a local model: pip install holdfast-minilm."
+    ),
+)
 QUERY_PATIENCE_S = 1.0
 """A query is awaited by somebody, who is better served by an answer without vectors."""
 
@@ -62,6 +71,7 @@ class HttpEmbedder:
         dimensions: int | None,
         batch_size: int,
         patience_s: float,
+        query_timeout_s: float,
     ) -> None:
         if dimensions is not None and not 1 <= dimensions <= MAX_DIMENSIONS:
             raise InvalidField(f"dimensions must be 1 to {MAX_DIMENSIONS}, not {dimensions}.")
@@ -69,12 +79,15 @@ class HttpEmbedder:
             raise InvalidField(f"batch_size must be 1 to 2048, not {batch_size}.")
         if not 0 <= patience_s <= 3600:
             raise InvalidField(f"patience_s must be 0 to 3600, not {patience_s}.")
+        if not 0 < query_timeout_s <= 3600:
+            raise InvalidField(f"query_timeout_s must be above 0 and at most 3600, not {query_timeout_s}.")
         self._service = service
         self._wire = wire
         self._fingerprint = fingerprint
         self._dimensions = dimensions
         self._batch_size = batch_size
         self._patience_s = patience_s
+        self._query_timeout_s = query_timeout_s
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -84,6 +97,11 @@ class HttpEmbedder:
     def fingerprint(self) -> str:
         """Kind of service, model and dimensions asked for; not the host, so that a model may move. Asks nothing."""
         return self._fingerprint
+
+    @property
+    def batch_size(self) -> int:
+        """How many texts it takes at once; see `Embedder`."""
+        return self._batch_size
 
     @property
     def dimensions(self) -> int:
@@ -102,11 +120,13 @@ class HttpEmbedder:
         """See `Embedder.prepare`: there is nothing to load here."""
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
-        """See `Embedder.embed_query`. Waits between attempts for 1 s at most, all together."""
-        return self._ask([sendable(text)], min(QUERY_PATIENCE_S, self._patience_s))[0]
+        """See `Embedder.embed_query`. Takes ``query_timeout_s`` at most, of that 1 s between attempts."""
+        return self._ask([sendable(text)], min(QUERY_PATIENCE_S, self._patience_s), self._query_timeout_s)[0]
 
-    def _ask(self, batch: Sequence[str], patience_s: float) -> Vectors:
-        answer = self._service.post(self._wire.path, self._wire.request(batch), patience_s=patience_s)
+    def _ask(self, batch: Sequence[str], patience_s: float, within_s: float | None = None) -> Vectors:
+        answer = self._service.post(
+            self._wire.path, self._wire.request(batch), patience_s=patience_s, within_s=within_s
+        )
         found = self._wire.vectors(answer)
         if len(found) != len(batch):
             raise EmbedderRefused(f"The embedding service sent {len(found)} vectors for {len(batch)} texts.")
@@ -135,6 +155,7 @@ class OpenAIEmbedder(HttpEmbedder):
         timeout_s: float = 30.0,
         retries: int = 3,
         patience_s: float = 60.0,
+        query_timeout_s: float = 10.0,
         pace: Pace | None = None,
     ) -> None:
         """Describe the service; nothing is sent yet.
@@ -150,18 +171,20 @@ class OpenAIEmbedder(HttpEmbedder):
             retries: attempts after the first, 0 to 20.
             patience_s: longest wait between attempts in one request, all together, 0 to 3600. A service that asks for
                 more, by ``Retry-After``, is not awaited.
+            query_timeout_s: for a query, attempts and waits together, above 0 and at most 3600: a recall waits so long.
             pace: replaces the clock, sleep and chance in tests.
 
         Raises:
             InvalidField: one of these is out of range.
         """
         super().__init__(
-            JsonService(base_url, api_key, timeout_s, retries, pace or Pace()),
+            JsonService(base_url, api_key, timeout_s, retries, pace or Pace(), FAILURES, BEARER),
             OpenAIWire(model, dimensions, encoding),
             fingerprint=f"openai/{checked(model)}/{dimensions or 'native'}",
             dimensions=dimensions,
             batch_size=batch_size,
             patience_s=patience_s,
+            query_timeout_s=query_timeout_s,
         )
 
 
@@ -179,21 +202,23 @@ class OllamaEmbedder(HttpEmbedder):
         timeout_s: float = 120.0,
         retries: int = 3,
         patience_s: float = 60.0,
+        query_timeout_s: float = 120.0,
         pace: Pace | None = None,
     ) -> None:
         """As `OpenAIEmbedder`; ``base_url`` is such as ``http://localhost:11434``.
 
-        The timeout is longer because the first request may load the model.
+        The timeouts are longer because the first request may load the model, which ends when nobody waits for it.
         """
         # Ollama reads a name without a tag as this one.
         tagged = checked(model) if ":" in model.rpartition("/")[2] else f"{checked(model)}:latest"
         super().__init__(
-            JsonService(base_url, api_key, timeout_s, retries, pace or Pace()),
+            JsonService(base_url, api_key, timeout_s, retries, pace or Pace(), FAILURES, BEARER),
             OllamaWire(model, dimensions),
             fingerprint=f"ollama/{tagged}/{dimensions or 'native'}",
             dimensions=dimensions,
             batch_size=batch_size,
             patience_s=patience_s,
+            query_timeout_s=query_timeout_s,
         )
 
 

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -24,8 +25,8 @@ from holdfast.ports.embedder import Vectors
 MAX_THREADS = 4
 # A token is rarely more than a few characters; past this many per token the text is noise, and tokenizing it is slow.
 CHARACTERS_PER_TOKEN = 32
-TOKEN_DIMENSIONS = 64
-# What the projection of token states is found over: 80 rows of 24 words.
+TOKEN_DIMENSIONS = 384
+# What the projection of longer token states is found over: 80 rows of 24 words.
 SAMPLED_WORDS = 12_000
 SAMPLED_TEXTS = 80
 SAMPLE_WORDS = 24
@@ -114,15 +115,16 @@ class OnnxEmbedder:
     def token_dimensions(self) -> int | None:
         """See `TokenEmbedder.token_dimensions`; loads the model."""
         encoder = self._load()
-        return min(TOKEN_DIMENSIONS, encoder.dimensions) if encoder.gives_states else None
+        return min(TOKEN_DIMENSIONS, encoder.state_dimensions) if encoder.gives_states else None
 
     def embed_tokens(self, texts: Sequence[str]) -> Sequence[NDArray[np.float32]]:
-        """See `TokenEmbedder.embed_tokens`; the first call finds the projection, which takes a tenth of a second."""
+        """See `TokenEmbedder.embed_tokens`."""
         encoder = self._load()
         projection = encoder.projection()
 
         def tokens_of(text: str) -> NDArray[np.float32]:
-            return unit_rows(encoder.states(text)[1] @ projection)
+            states = encoder.states(text)[1]
+            return states if projection is None else unit_rows(states @ projection)
 
         if len(texts) < 2 or self._threads == 1:
             return [tokens_of(text) for text in texts]
@@ -136,7 +138,8 @@ class OnnxEmbedder:
         encoder = self._load()
         pieces, states = encoder.states(text)
         said = [place for place, piece in enumerate(pieces) if piece.removeprefix("##").isalnum()]
-        return [pieces[place] for place in said], unit_rows(states[said] @ encoder.projection())
+        projection, told = encoder.projection(), states[said]
+        return [pieces[place] for place in said], told if projection is None else unit_rows(told @ projection)
 
     def _identify(self) -> Identity:
         with self._identity_lock:
@@ -238,6 +241,11 @@ class _Encoder:
         """Whether the model has token states."""
         return self._states is not None
 
+    @cached_property
+    def state_dimensions(self) -> int:
+        """Length of the state of a token; runs the model once."""
+        return self.states("a")[1].shape[1]
+
     def encode(self, text: str) -> NDArray[np.float32]:
         """The unit vector of one text."""
         result = self._run(self._output, self._tokens(text).ids)
@@ -256,11 +264,14 @@ class _Encoder:
         states = self._run(self._states, encoding.ids)[told]
         return [encoding.tokens[place] for place in told], unit_rows(states)
 
-    def projection(self) -> NDArray[np.float32]:
-        """The directions in which the model's token states vary most, shape (dimensions, at most `TOKEN_DIMENSIONS`).
+    def projection(self) -> NDArray[np.float32] | None:
+        """The directions in which the model's token states vary most, shape (dimensions, `TOKEN_DIMENSIONS`).
 
-        Found over rows of words of the model's own vocabulary, so that any model has one and no text is needed.
+        None where they have no more dimensions than that. Found over rows of words of the model's own vocabulary, in a
+        tenth of a second, so that any model has one and no text is needed.
         """
+        if self.state_dimensions <= TOKEN_DIMENSIONS:
+            return None
         with self._projecting:
             if self._projection is None:
                 vocabulary = cast("dict[str, int]", self._tokenizer.get_vocab())

@@ -54,6 +54,16 @@ def find_embedder(explicit: str | Path | None = None) -> Embedder:
     return found
 
 
+def shown(named: str) -> str:
+    """What names an embedder, as it may be printed: of an address with more than host and path only the scheme."""
+    before, scheme, address = named.partition("://")
+    if scheme and any(sign in address for sign in "@?#"):
+        return f"{before}{scheme}***"
+    service, at, _ = named.partition("@")
+    is_broken = not scheme and at and re.match(r"(openai|ollama|https?):", named, re.IGNORECASE)
+    return f"{service}@***" if is_broken else named
+
+
 def named_embedder(named: str | Path, environment: Mapping[str, str]) -> Embedder:
     """The embedder somebody named; nothing else is tried when it is not there."""
     text = str(named)

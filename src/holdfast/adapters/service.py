@@ -9,24 +9,35 @@ from __future__ import annotations
 
 import email.utils
 import json
+import math
 import random
+import re
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
-from holdfast.errors import EmbedderError, EmbedderRefused, EmbedderUnavailable, InvalidField, NoEmbedder
+from holdfast.errors import HoldfastError, InvalidField
 
 if TYPE_CHECKING:
     import httpx
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_REFUSAL_BYTES = 64 * 1024
+"""What is read of the body of a refusal."""
+LEAST_TIMEOUT_S = 0.001
+_LINE_END = re.compile(rb"\r\n?|\n")
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 8.0
 RETRYABLE = frozenset({408, 425, 429})
+BEARER: Mapping[str, str] = {"Authorization": "Bearer {key}"}
+
+Got = TypeVar("Got", "Answer", Iterator[str])
 
 
 @dataclass(frozen=True)
@@ -42,10 +53,27 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class Failures:
+    """How a service of one sort is called, and its errors.
+
+    Attributes:
+        service: Such as ``The embedding service``.
+        unavailable: May pass.
+        refused: Will not pass by itself.
+        absent: There is nothing here to ask with.
+    """
+
+    service: str
+    unavailable: Callable[[str], HoldfastError]
+    refused: Callable[[str], HoldfastError]
+    absent: Callable[[], HoldfastError]
+
+
+@dataclass(frozen=True)
 class Failed:
     """One attempt that did not bring an answer, and whether another may."""
 
-    error: EmbedderError
+    error: HoldfastError
     again: bool
     retry_after_s: float | None = None
 
@@ -60,6 +88,9 @@ class JsonService:
     """For one attempt from connecting to the last byte."""
     retries: int
     pace: Pace = field(repr=False)
+    failures: Failures = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Sent with every request; ``{key}`` in a value stands for the key."""
 
     def __post_init__(self) -> None:
         try:
@@ -84,27 +115,55 @@ class JsonService:
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
 
-    def post(self, path: str, payload: dict[str, object], *, patience_s: float) -> object:
+    def post(
+        self, path: str, payload: dict[str, object], *, patience_s: float, within_s: float | None = None
+    ) -> object:
         """Post to ``base_url + path`` and return the decoded answer.
 
         Args:
             path: begins with a slash.
             payload: what to send as JSON.
             patience_s: longest time spent waiting between attempts, all together.
+            within_s: longest time for all of it, attempts and waits; else each attempt has ``timeout_s``.
 
         Raises:
-            EmbedderUnavailable: every attempt failed in a way that may pass.
-            EmbedderRefused: the service answered that it will not, or not in JSON.
-            NoEmbedder: httpx is not installed.
+            `Failures.unavailable`: every attempt failed in a way that may pass.
+            `Failures.refused`: the service answered that it will not, or not in JSON.
+            `Failures.absent`: httpx is not installed.
         """
         client = self._open()
+        last_s = math.inf if within_s is None else self.pace.monotonic() + within_s
+
+        def attempt() -> Answer | Failed:
+            timeout_s = max(LEAST_TIMEOUT_S, min(self.timeout_s, last_s - self.pace.monotonic()))
+            return self._attempt(lambda: self._exchange(client, path, payload, timeout_s), timeout_s)
+
+        return self._tried(attempt, patience_s, last_s).content
+
+    @contextmanager
+    def stream(self, path: str, payload: dict[str, object], *, patience_s: float) -> Generator[Iterator[str]]:
+        """Post, and give the lines of the answer as they come, for use inside the ``with``.
+
+        Attempts are repeated until the first line may be read; what breaks later is raised from the iterator.
+
+        Raises:
+            As `post`.
+        """
+        client = self._open()
+        with ExitStack() as open_:
+            begun = partial(self._begun, client, path, payload, open_)
+            yield self._tried(lambda: self._attempt(begun, self.timeout_s), patience_s)
+
+    def _tried(self, attempting: Callable[[], Got | Failed], patience_s: float, last_s: float = math.inf) -> Got:
         waited_s = 0.0
         for attempt in range(self.retries + 1):
-            outcome = self._attempt(client, path, payload)
+            outcome = attempting()
             if not isinstance(outcome, Failed):
-                return outcome.content
+                return outcome
             wait_s = self._wait_after(attempt, outcome)
             if not outcome.again or attempt == self.retries or waited_s + wait_s > patience_s:
+                raise outcome.error
+            if self.pace.monotonic() + wait_s >= last_s:
                 raise outcome.error
             waited_s += wait_s
             self.pace.sleep(wait_s)
@@ -120,47 +179,82 @@ class JsonService:
                 try:
                     import httpx
                 except ImportError as error:
-                    raise NoEmbedder(
-                        'An embedding service needs httpx: pip install "holdfast[http]". '
-                        "Or install a local model: pip install holdfast-minilm."
-                    ) from error
-                headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+                    raise self.failures.absent() from error
+                keyed = {name: value for name, value in self.headers.items() if self.api_key or "{key}" not in value}
+                headers = {name: value.replace("{key}", self.api_key or "") for name, value in keyed.items()}
                 # A proxy for the outside world cannot reach a service on this machine.
                 self._client = httpx.Client(headers=headers, timeout=self.timeout_s, trust_env=not self._is_local)
                 weakref.finalize(self, self._client.close)
             return self._client
 
-    def _attempt(self, client: httpx.Client, path: str, payload: dict[str, object]) -> Answer | Failed:
+    def _attempt(self, exchange: Callable[[], Got | Failed], timeout_s: float) -> Got | Failed:
         import httpx
 
         try:
-            return self._exchange(client, path, payload)
+            return exchange()
         except httpx.TimeoutException:
-            return self._unavailable(f"did not answer within {self.timeout_s:g} s")
+            return self._unavailable(f"did not answer within {timeout_s:.3g} s")
         except httpx.RequestError as error:
             return self._unavailable(f"cannot be reached ({type(error).__name__})")
 
-    def _exchange(self, client: httpx.Client, path: str, payload: dict[str, object]) -> Answer | Failed:
-        deadline = self.pace.monotonic() + self.timeout_s
+    def _exchange(
+        self, client: httpx.Client, path: str, payload: dict[str, object], timeout_s: float
+    ) -> Answer | Failed:
+        deadline = self.pace.monotonic() + timeout_s
         body = bytearray()
-        with client.stream("POST", self.base_url + path, json=payload) as response:
+        with client.stream("POST", self.base_url + path, json=payload, timeout=timeout_s) as response:
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > MAX_ANSWER_BYTES:
                     return self._refused(f"sent an answer above {MAX_ANSWER_BYTES} bytes")
                 if self.pace.monotonic() > deadline:
-                    return self._unavailable(f"did not finish its answer within {self.timeout_s:g} s")
+                    return self._unavailable(f"did not finish its answer within {timeout_s:.3g} s")
             status, retry_after = response.status_code, response.headers.get("Retry-After")
-        if status in RETRYABLE or status >= 500:
-            wait_s = seconds_to_wait(retry_after, self.pace.wall())
-            return self._unavailable(f"answered {status}{self._reason(bytes(body))}", wait_s)
         if status != 200:
-            return self._refused(self._refusal(status, path, bytes(body)))
+            return self._turned_down(status, retry_after, path, bytes(body))
         try:
             return Answer(json.loads(body))
         except (ValueError, RecursionError):
             # May be a proxy's passing page, so it is worth another attempt; if it stays, the address is wrong.
             return self._refused("answered with something that is not JSON; check the address", again=True)
+
+    def _begun(
+        self, client: httpx.Client, path: str, payload: dict[str, object], open_: ExitStack
+    ) -> Iterator[str] | Failed:
+        response = open_.enter_context(client.stream("POST", self.base_url + path, json=payload))
+        if response.status_code != 200:
+            body = next(response.iter_bytes(MAX_REFUSAL_BYTES), b"")
+            return self._turned_down(response.status_code, response.headers.get("Retry-After"), path, body)
+        return self._lines(response)
+
+    def _lines(self, response: httpx.Response) -> Iterator[str]:
+        import httpx
+
+        rest, read = bytearray(), 0
+        try:
+            for chunk in response.iter_bytes():
+                read += len(chunk)
+                if read > MAX_ANSWER_BYTES:
+                    raise self._refused(f"sent an answer above {MAX_ANSWER_BYTES} bytes").error
+                rest += chunk
+                if b"\n" not in chunk and b"\r" not in chunk:
+                    continue
+                # At these alone: JSON may hold the other characters that end a line somewhere.
+                *whole, last = _LINE_END.split(rest)
+                rest = bytearray(last)
+                yield from (line.decode(errors="replace") for line in whole)
+            if rest:
+                yield rest.decode(errors="replace")
+        except httpx.TimeoutException:
+            raise self._unavailable(f"fell silent for {self.timeout_s:g} s").error from None
+        except httpx.RequestError as error:
+            raise self._unavailable(f"broke off its answer ({type(error).__name__})").error from None
+
+    def _turned_down(self, status: int, retry_after: str | None, path: str, body: bytes) -> Failed:
+        if status in RETRYABLE or status >= 500:
+            wait_s = seconds_to_wait(retry_after, self.pace.wall())
+            return self._unavailable(f"answered {status}{self._reason(body)}", wait_s)
+        return self._refused(self._refusal(status, path, body))
 
     def _refusal(self, status: int, path: str, body: bytes) -> str:
         if status in (401, 403):
@@ -177,18 +271,21 @@ class JsonService:
             return ""
         error = member(answer, "error")
         stated = error if isinstance(error, str) else member(error, "message")
-        if not isinstance(stated, str):
-            return ""
+        return f": {self.cleaned(stated)[:200]}" if isinstance(stated, str) else ""
+
+    def cleaned(self, text: str) -> str:
+        """A text of the service without the key and without characters that steer a terminal."""
         if self.api_key:
-            stated = stated.replace(self.api_key, "***")
-        printable = "".join(character if character.isprintable() else " " for character in stated)
-        return f": {printable[:200]}"
+            text = text.replace(self.api_key, "***")
+        return "".join(character if character.isprintable() else " " for character in text)
 
     def _unavailable(self, what: str, retry_after_s: float | None = None) -> Failed:
-        return Failed(EmbedderUnavailable(f"The embedding service at {self._host} {what}."), True, retry_after_s)
+        return Failed(
+            self.failures.unavailable(f"{self.failures.service} at {self._host} {what}."), True, retry_after_s
+        )
 
     def _refused(self, what: str, *, again: bool = False) -> Failed:
-        return Failed(EmbedderRefused(f"The embedding service at {self._host} {what}."), again)
+        return Failed(self.failures.refused(f"{self.failures.service} at {self._host} {what}."), again)
 
 
 @dataclass(frozen=True)

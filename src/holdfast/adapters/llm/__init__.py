@@ -1,0 +1,1 @@
+"""Language models behind `holdfast.ports.language_model.LanguageModel`, over HTTP and without any vendor's library."""
