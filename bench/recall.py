@@ -87,17 +87,27 @@ def dense(asked: Asked) -> Numbers:
     return _best(asked.corpus, asked.corpus.vectors.scan(asked.plain_vector, asked.corpus.size))
 
 
+BM25_B = 1.0
+"""Length normalisation of the BM25 that is compared with: the engine's own. Long answers lose 10 points with .4."""
+
+
 def bm25(asked: Asked) -> Numbers:
-    """Rank by BM25 of the entry (k1 .9, b .4, stemmed, stop words left out)."""
-    return _best(asked.corpus, signals.lexical(asked.corpus, asked.query.terms, 0.4, 0.4).entry)
+    """Rank by BM25 of the entry (k1 .9, b `BM25_B`, stemmed, stop words left out)."""
+    return _best(asked.corpus, _matches(asked))
 
 
 def rank_fusion(asked: Asked) -> Numbers:
-    """Join dense and BM25 by reciprocal rank, k = 60 (Cormack, Clarke and Buettcher 2009)."""
-    scores = np.zeros(asked.corpus.size)
-    for ranking in (dense(asked), bm25(asked)):
-        scores[asked.corpus.rows(ranking)] += 1 / (60 + np.arange(1, len(ranking) + 1))
-    return _best(asked.corpus, scores)
+    """Join dense and BM25, of entries that match, by reciprocal rank, k = 60 (Cormack, Clarke and Buettcher 2009)."""
+    corpus, matches = asked.corpus, _matches(asked)
+    by_words = bm25(asked)
+    scores = np.zeros(corpus.size)
+    for ranking in (dense(asked), by_words[matches[corpus.rows(by_words)] > 0]):
+        scores[corpus.rows(ranking)] += 1 / (60 + np.arange(1, len(ranking) + 1))
+    return _best(corpus, scores)
+
+
+def _matches(asked: Asked) -> NDArray[np.float32]:
+    return signals.lexical(asked.corpus, asked.query.terms, BM25_B, BM25_B).entry
 
 
 def _best(corpus: Corpus, scores: NDArray[np.floating]) -> Numbers:
@@ -160,7 +170,7 @@ def show(results: dict[str, dict[str, dict[str, float]]]) -> None:
     print(f"  {'':28}{'n':>5}" + "".join(f"{measure:>9}" for measure in MEASURES))
     for category, by_system in results.items():
         for name, means in by_system.items():
-            if category == "all" or name == "holdfast":
+            if category == "all" or name.startswith("holdfast"):
                 label = f"{name}, all" if category == "all" else f"  {category}"
                 print(f"  {label:28}{means['questions']:5}" + "".join(f"{means[key]:9.1f}" for key in MEASURES))
     print()
@@ -184,10 +194,15 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("data", nargs="*", type=Path, help="JSON Lines files of conversations with questions")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder for vectors (default %(default)s)")
     parser.add_argument("--json", type=Path, help="write the results to this file too")
+    parser.add_argument("--thorough", action="store_true", help="also measure the engine after a closer look")
     parser.add_argument("--ablate", action="store_true", help="also measure the engine with each signal off")
     options = parser.parse_args(arguments)
     embedder = CachedEmbedder(packaged_embedder(), options.cache)
     systems = SYSTEMS | ABLATIONS if options.ablate else SYSTEMS
+    if options.thorough:
+        from bench.closer import Looks, thorough
+
+        systems = {**systems, "holdfast, thorough": thorough(Looks(embedder))}
     results = {path.name: run(path, embedder, systems) for path in files_of(parser, options.data)}
     for name, by_category in results.items():
         print(name)

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from bench import evidence, fit
+from bench import evidence, links, weigh
+from bench.closer import Looks
 from bench.conversations import Conversation, read_conversations
 from bench.measures import (
     BUDGETS,
@@ -116,7 +117,8 @@ def measure(
         }
         result["data"][name]["degraded"] = _troubles(public)
         result["ablation"][name] = _ablation(real, seed, lambda d, t, n=name: progress(f"{n}, signals", d, t))
-    result["folds"] = _folds(asked_by_file, result["recall"], progress)
+    looks = Looks(vectors) if thorough and vectors.token_dimensions else None
+    result["folds"] = _folds(asked_by_file, result["recall"], looks, progress)
     trials: dict[str, list[evidence.Trial]] = {}
     for name, conversations in files.items():
         total = sum(len(conversation.questions) for conversation in conversations)
@@ -342,17 +344,18 @@ def _control(real: Sequence[Judged]) -> dict[str, Any]:
 def _ablation(real: Sequence[Judged], seed: int, tell: Callable[[int, int], None]) -> dict[str, Any]:
     """R@10 with one signal added to the base, or removed from the whole, and what that changes."""
     clusters = [one.cluster for one in real]
-    systems = ablations()
+    systems = ablations() | links.SYSTEMS
     shares: dict[str, Floats] = {}
     for done, (name, system) in enumerate(systems.items(), 1):
         shares[name] = np.array([_share_at_10(one, system) for one in real])
         tell(done, len(systems))
     whole = np.array([one.rows[OURS][MEASURES.index("R@10")] for one in real])
     base = next(iter(shares))
+    added = {name for name in shares if name.startswith("+") and name not in links.SYSTEMS}
     return {
         name: {
             "R@10": 100 * float(values.mean()),
-            "change": _percent_interval(values - (shares[base] if name.startswith("+") else whole), clusters, seed),
+            "change": _percent_interval(values - (shares[base] if name in added else whole), clusters, seed),
         }
         for name, values in shares.items()
     }
@@ -364,22 +367,41 @@ def _share_at_10(one: Judged, system: System) -> float:
     return share(gold, len(one.asked.question.evidence))
 
 
-def _folds(asked_by_file: dict[str, list[Asked]], recall: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Weights chosen without each fifth of the conversations, and recall of that fifth by them."""
-    cases = {name: fit.cases_of(place, asked) for place, (name, asked) in enumerate(asked_by_file.items())}
-    if not any(cases.values()):
+def _folds(
+    asked_by_file: dict[str, list[Asked]], recall: dict[str, Any], looks: Looks | None, progress: Progress
+) -> dict[str, Any]:
+    """Weights chosen without each fifth of the conversations, and recall of that fifth by them.
+
+    Args:
+        looks: gives closer looks, whose weights are chosen likewise; None leaves them out.
+    """
+    if not any(asked_by_file.values()):
         return {}
-    found = fit.cross_validate(cases, lambda done, total: progress("weights by fold", done, total))
-    place = fit.CUTS.index(10)
+    plain = weigh.cross_validate(asked_by_file, tell=lambda done, total: progress("weights by fold", done, total))
+    results = {"plain": _of_folds(plain, recall)}
+    if looks is not None:
+        closer = weigh.cross_validate(
+            asked_by_file, looks, lambda done, total: progress("weights by fold, thorough", done, total), plain
+        )
+        results["thorough"] = _of_folds(closer, recall)
+    return results
+
+
+def _of_folds(found: weigh.CrossValidated, recall: dict[str, Any]) -> dict[str, Any]:
+    place = weigh.CUTS.index(10)
+    rows = found.rows()
     by_file: dict[str, Any] = {}
     for name in found.held:
         dense = recall[name]["all"][BASELINE]["R@10"]
         held, shipped = (100 * float(rows[name][:, place].mean()) for rows in (found.held, found.by_shipped))
         kept = (held - dense) / (shipped - dense) if shipped > dense else float("nan")
-        by_file[name] = {"R@10 held out": held, "R@10 shipped": shipped, "gain kept": kept}
+        folds = np.array(found.folds[name])
+        by_fold = [100 * float(found.held[name][folds == fold, place].mean()) for fold in np.unique(folds)]
+        by_file[name] = {"R@10 held out": held, "R@10 shipped": shipped, "gain kept": kept, "by fold": by_fold}
     return {
-        "names": list(fit.NAMES), "by fold": found.chosen.tolist(), "shipped": found.shipped.tolist(),
-        "mean": found.chosen.mean(axis=0).tolist(), "deviation": found.chosen.std(axis=0).tolist(), "files": by_file,
+        "names": list(found.names), "by fold": rows.tolist(),
+        "shipped": [getattr(found.shipped, name) for name in found.names],
+        "mean": rows.mean(axis=0).tolist(), "deviation": rows.std(axis=0).tolist(), "files": by_file,
     }  # fmt: skip
 
 

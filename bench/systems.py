@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 from bench.recall import DEPTH, Asked, System
 from holdfast.core import fusion
 from holdfast.core.fusion import Weights, rank
+from holdfast.core.late import LateQuery
 
 BASE = "dense"
 """The signal the others are added to; its weight is the unit of theirs."""
+SECOND = ("spread", "recent")
+"""Signals that look at the order that the others give: not learned, by their nature or for want of questions."""
+CLOSER = ("late", "topic")
+"""Signals that are there after a closer look alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +86,37 @@ class Candidates:
 
     ns: NDArray[np.int64]
     values: NDArray[np.float32]
-    """Shape (candidates, signals), in the order of `engine_signals`."""
+    """Shape (candidates, signals), in the order of the names."""
 
 
-def signal_values() -> Callable[[Asked], Candidates]:
-    """Return a function that reads every signal of a question's candidates.
+_TWICE: dict[str, tuple[str, ...]] = {"context": ("words", "context"), "role": ("who",)}
+"""Signals that share a part of a `Ranking` with another, and the parts they are told in when these are off."""
+_ONCE: dict[str, tuple[str, ...]] = {"dense": ("dense", "expected"), "author": ("who",)}
 
-    A score is linear in the weights and the candidates do not depend on them, so a ranking by one signal of weight 1
-    says what that signal gives. Only ``spread`` looks at the order that the others give: it is read as it is at the
-    shipped weights, and held there.
+
+def signal_values(names: Sequence[str]) -> Callable[[Asked, LateQuery | None], Candidates]:
+    """Return a function that reads some signals of a question's candidates.
+
+    A score is linear in the weights and the candidates do not depend on them, so what a signal of weight 1 gives is
+    told by the parts of a ranking; of two that are told together, one is read from a second ranking. Those of
+    `SECOND` look at the order that the others give, and cannot be read alone.
     """
-    shipped = weights_of({signal.name: signal.weight for signal in engine_signals()})
-    alone = {signal.name: weights_of({signal.name: 1.0}) for signal in engine_signals()}
-    spread_weight = next((signal.weight for signal in engine_signals() if signal.name == "spread"), 0.0)
+    first = weights_of({name: 1.0 for name in names if name not in _TWICE})
+    second = weights_of({name: 1.0 for name in names if name in _TWICE})
 
-    def read(asked: Asked) -> Candidates:
-        columns: list[NDArray[np.float32]] = []
+    def read(asked: Asked, look: LateQuery | None = None) -> Candidates:
+        told: dict[str, NDArray[np.float32]] = {}
         ns = np.empty(0, np.int64)
-        for name, weights in alone.items():
-            of_order = name == "spread" and spread_weight
-            chosen = shipped if of_order else weights
-            ranking = rank(asked.corpus, asked.query, asked.vector, limit=10_000, weights=chosen)
+        for weights, parts_of in ((first, _ONCE), (second, _TWICE)):
+            closer = look if parts_of is _ONCE else None
+            ranking = rank(asked.corpus, asked.query, asked.vector, limit=10_000, weights=weights, look=closer)
             order = np.argsort(ranking.ns)
             ns = ranking.ns[order]
-            values = ranking.scores
-            if of_order:
-                values = ranking.contributions.get("spread", np.zeros_like(values)) / np.float32(spread_weight)
-            columns.append(values[order])
-        return Candidates(ns, np.stack(columns, axis=1))
+            nothing = np.zeros(len(ns), np.float32)
+            for name in names:
+                if (name in _TWICE) == (parts_of is _TWICE):
+                    parts = (ranking.contributions.get(part, nothing) for part in parts_of.get(name, (name,)))
+                    told[name] = sum(parts, nothing)[order]
+        return Candidates(ns, np.stack([told[name] for name in names], axis=1))
 
     return read

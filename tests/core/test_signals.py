@@ -144,6 +144,20 @@ def test_instructions_of_people_bear_on_advice_and_not_on_questions_about_a_pers
     assert signals.prefers(corpus, rows, about).tolist() == [0, 0, 0]
 
 
+def test_instructions_do_not_bear_on_a_summary_an_order_or_all_there_is() -> None:
+    corpus = corpus_of([entry(1, "Always name the city when I ask for advice", role=1)])
+    rows = rows_of(corpus)
+    told = {
+        "how do I plan a trip?": 1,
+        "how do I plan several trips?": 1,
+        "where is the station?": 1,
+        "how many trips did I plan?": 0,
+        "can you summarise my trips?": 0,
+        "walk me through the order in which I planned them": 0,
+    }
+    assert {text: signals.instructs(corpus, rows, ask(corpus, text)).tolist()[0] for text in told} == told
+
+
 def test_an_answer_is_as_good_as_the_question_it_answers() -> None:
     entries = [entry(1, "Where is your piano?"), entry(2, "In Lisbon."), entry(3, "A piano in Lisbon."), entry(4, "Oh")]
     corpus = corpus_of(entries)
@@ -166,14 +180,6 @@ def test_what_is_spoken_of_by_name_is_weighed_by_rarity() -> None:
     assert things[1] == pytest.approx(1)
     assert 0 < things[2] < 0.5
     assert things[4] == 0
-
-
-def test_the_newest_is_lifted_where_what_holds_now_is_asked() -> None:
-    corpus = corpus_of([entry(n, "a", said_ms=NOW_MS + days * DAY_MS) for n, days in enumerate((0, 5, 10), 1)])
-    rows = rows_of(corpus)
-    assert signals.recent(corpus, rows, ask(corpus, "Where do I live now?")).tolist() == [0, 0.5, 1]
-    assert signals.recent(corpus, rows, ask(corpus, "Where did I live?")).tolist() == [0, 0, 0]
-    assert signals.recent(corpus, rows[:0], ask(corpus, "Where do I live now?")).tolist() == []
 
 
 def test_nearness_to_a_time_falls_to_zero_and_twice_as_fast_before() -> None:

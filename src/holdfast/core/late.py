@@ -3,11 +3,12 @@
 After ColBERT (Khattab and Zaharia 2020), over the token states of a model that was not trained for it.
 
 A sentence's one vector blurs what it says; token by token, each word of the question finds what answers to it best. It
-costs about two kilobytes an entry, so token vectors are made when they are first wanted and kept in memory alone.
+costs some fifteen kilobytes an entry, so token vectors are made when they are first wanted and kept in memory alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,22 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.core.columns import Columns
+from holdfast.core.words import STOP_WORDS
 
-LATE_CANDIDATES: Final = 50
+LATE_CANDIDATES: Final = 100
 """Best entries by all other signals that are looked at closely."""
 
 LATE_CHARS: Final = 240
 """Leading characters of a text that are looked at, some 50 tokens: more found no more, and cost in proportion."""
 
-LATE_WEIGHT: Final = 0.5
-"""What a standard deviation of late interaction counts, in units of the score, in a space of short entries."""
-
 MOST_BYTES: Final = 64 * 1_000_000
 """Token vectors that are kept for one space, the least lately used ones given up first."""
 
-NEIGHBOURS: Final = (1.0, 0.9, 0.85)
-"""What a token counts that stands in the entry itself, in the one before it and in the one after it."""
-
+_WORD: Final = re.compile(r"[\w'\u2019-]+")
 _SCALE: Final = 127.0
 
 Codes = NDArray[np.int8]
@@ -48,6 +45,10 @@ class LateQuery:
     """Unit vectors, shape (tokens, dimensions)."""
     weights: Floats
     """Share of each in the whole, 0 to 1, shape (tokens,)."""
+    looked: NDArray[np.int64]
+    """Numbers of the entries to look at: what else happens to be kept in the table decides nothing."""
+    topic: Floats | None = None
+    """Unit vector of `topic_text`; None where there is none."""
 
 
 class TokenTable:
@@ -96,46 +97,42 @@ def encode_tokens(vectors: Floats) -> Codes:
     return np.rint(vectors * _SCALE).astype(np.int8)
 
 
-def late_query(vectors: Floats, weights: Sequence[float]) -> LateQuery | None:
+def late_query(
+    vectors: Floats, weights: Sequence[float], looked: NDArray[np.int64], topic: Floats | None = None
+) -> LateQuery | None:
     """Return a question's tokens with the share of each; None where none says anything.
 
     Args:
         vectors: unit vectors, shape (tokens, dimensions).
-        weights: how much each token says, 0 or more.
+        weights: how much each token says, 0 or more; its square root is its share, for a rare word is not all.
+        looked: numbers of the entries to look at.
+        topic: see `LateQuery`.
     """
-    shares = np.asarray(weights, np.float32)
+    shares = np.asarray(np.sqrt(weights), np.float32)
     total = float(shares.sum())
-    return LateQuery(vectors, shares / np.float32(total)) if total > 0 else None
+    return LateQuery(vectors, shares / np.float32(total), looked, topic) if total > 0 else None
 
 
-def surroundings(columns: Columns, rows: Rows) -> Rows:
-    """Return the rows whose tokens count for some rows: they and their neighbours, ascending, without row 0."""
-    near = np.unique(np.concatenate((rows, columns.before[rows], columns.after[rows])))
-    return near[near > 0]
+def topic_text(question: str) -> str | None:
+    """Return the words of a question that name its topic, function words left out; None where that changes nothing."""
+    words = _WORD.findall(question)
+    told = [word for word in words if word.lower() not in STOP_WORDS]
+    return " ".join(told) if 0 < len(told) < len(words) else None
 
 
 def late(columns: Columns, table: TokenTable, rows: Rows, query: LateQuery) -> Floats:
-    """Return how well the best tokens of each row and its neighbours answer those of the question, -1 to 1.
+    """Return how well the best tokens of each row answer those of the question, -1 to 1.
 
-    The weighted mean, over the question's tokens, of the greatest cosine with a token (`NEIGHBOURS`). An entry that has
-    no tokens in the table gives 0.
+    The weighted mean, over the question's tokens, of the greatest cosine with a token of the row. An entry that has no
+    tokens in the table gives 0.
     """
-    near = surroundings(columns, rows)
-    found = [(place, codes) for place, n in enumerate(columns.n[near].tolist()) if (codes := table.get(n)) is not None]
-    greatest = np.zeros((len(near) + 1, len(query.weights)), np.float32)
+    found = [(place, codes) for place, n in enumerate(columns.n[rows].tolist()) if (codes := table.get(n)) is not None]
     found = [(place, codes) for place, codes in found if len(codes)]
+    answered = np.zeros(len(rows), np.float32)
     if found:
         tokens = np.concatenate([codes for _, codes in found]).astype(np.float32)
         sizes = np.fromiter((len(codes) for _, codes in found), np.int64, len(found))
         cosines = query.vectors @ tokens.T
         best = np.maximum.reduceat(cosines, np.cumsum(sizes) - sizes, axis=1)
-        greatest[[place + 1 for place, _ in found]] = best.T / np.float32(_SCALE)
-
-    def places(of: Rows) -> NDArray[np.int64]:
-        return np.where(of > 0, np.searchsorted(near, of) + 1, 0)
-
-    own, before, after = (np.float32(factor) for factor in NEIGHBOURS)
-    answered = own * greatest[places(rows)]
-    np.maximum(answered, before * greatest[places(columns.before[rows])], out=answered)
-    np.maximum(answered, after * greatest[places(columns.after[rows])], out=answered)
-    return np.asarray(answered @ query.weights, np.float32)
+        answered[[place for place, _ in found]] = (query.weights @ best) / np.float32(_SCALE)
+    return answered

@@ -79,7 +79,7 @@ def lexical(
     size, statistics, columns = corpus.size, corpus.statistics(), corpus.columns
     entry, window, covered, window_covered, counts = (np.zeros(size, np.float32) for _ in range(5))
     entries = statistics.entries
-    most = max(_ALWAYS_COUNTED, COMMON_SHARE * entries)
+    most = most_counted(entries)
     mass = things_mass = 0.0
     things = np.zeros(size, np.float32) if spoken_of else None
     for term in terms:
@@ -88,7 +88,7 @@ def lexical(
         if corpus.has_removed:
             living = columns.alive[rows]
             rows, octets = rows[living], octets[living]
-        idf = _idf(entries, len(rows))
+        idf = inverse_frequency(entries, len(rows))
         mass += idf
         if things is not None and term in spoken_of:
             things[rows] += idf
@@ -96,10 +96,10 @@ def lexical(
         if not 0 < len(rows) <= most:
             continue
         times = octets.astype(np.float32)
-        entry[rows] += idf * _saturated(times, columns.total.take(rows), statistics.mean_total, entry_b)
+        entry[rows] += idf * saturated(times, columns.total.take(rows), statistics.mean_total, entry_b)
         covered[rows] += idf
         near = _spread(corpus, rows, times, counts)
-        window[near] += _idf(entries, len(near)) * _saturated(
+        window[near] += inverse_frequency(entries, len(near)) * saturated(
             counts.take(near), columns.window.take(near), statistics.mean_window, window_b
         )
         window_covered[near] += idf
@@ -112,11 +112,18 @@ def lexical(
     return Lexical(entry, window, covered, window_covered, things, mass * (K1 + 1))
 
 
-def _idf(entries: int, holding: int) -> float:
+def most_counted(entries: int) -> float:
+    """Return how many entries may hold a term that is counted."""
+    return max(_ALWAYS_COUNTED, COMMON_SHARE * entries)
+
+
+def inverse_frequency(entries: int, holding: int) -> float:
+    """Return what a term says that so many of the entries hold, more than 0."""
     return log(1 + (entries - holding + 0.5) / (holding + 0.5))
 
 
-def _saturated(times: Floats, lengths: NDArray[np.int32], mean: float, b: float) -> Floats:
+def saturated(times: Floats, lengths: NDArray[np.int32], mean: float, b: float) -> Floats:
+    """Return BM25 without its inverse frequency, 0 to `K1` + 1."""
     norm = lengths.astype(np.float32) * np.float32(K1 * b / max(mean, 1.0)) + np.float32(K1 * (1 - b))
     return (times * np.float32(K1 + 1) / (times + norm)).astype(np.float32, copy=False)
 
@@ -171,8 +178,13 @@ def personal(corpus: Corpus, rows: Rows) -> Floats:
 
 
 def wants_instructions(query: Query) -> bool:
-    """Whether standing instructions bear on the answer: advice is asked for, or no known person is asked about."""
-    return bool(query.kinds & QuestionKind.ADVICE) or not query.named
+    """Whether standing instructions bear on the answer: advice is asked for, or something told, of no known person.
+
+    Who asks for a summary, an order of events or, without asking for advice, for all there is wants what happened.
+    """
+    if query.kinds & (QuestionKind.SUMMARY | QuestionKind.ORDER):
+        return False
+    return bool(query.kinds & QuestionKind.ADVICE) or not (query.named or query.kinds & QuestionKind.MANY)
 
 
 def instructs(corpus: Corpus, rows: Rows, query: Query) -> Floats:
@@ -208,15 +220,6 @@ def reply(corpus: Corpus, rows: Rows, matches: Floats, mean: np.float32, deviati
     asked = (corpus.columns.flags[before] & ASKS) > 0
     above = np.clip((matches[before] - mean) / deviation, 0, MOST_OF_REPLY)
     return np.where(asked, above, np.float32(0)).astype(np.float32)
-
-
-def recent(corpus: Corpus, rows: Rows, query: Query) -> Floats:
-    """Return where a row stands between the oldest (0) and the newest (1), where what holds now is asked; else 0."""
-    if not query.kinds & QuestionKind.LATEST or not len(rows):
-        return np.zeros(len(rows), np.float32)
-    said = corpus.columns.said_ms[rows].astype(np.float64)
-    first, last = float(said.min()), float(said.max())
-    return ((said - first) / max(last - first, 1.0)).astype(np.float32)
 
 
 def tells_time(corpus: Corpus, rows: Rows, query: Query) -> Floats:

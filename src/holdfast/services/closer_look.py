@@ -6,12 +6,12 @@ from typing import Final
 
 from holdfast.core.codec import readable_content
 from holdfast.core.fusion import Ranking
-from holdfast.core.late import LATE_CANDIDATES, LATE_CHARS, LateQuery, encode_tokens, late_query, surroundings
+from holdfast.core.late import LATE_CANDIDATES, LATE_CHARS, LateQuery, encode_tokens, late_query, topic_text
 from holdfast.core.lexical import rarity
 from holdfast.core.query import Query
 from holdfast.model.records import entry_text
 from holdfast.ports.embedder import TokenEmbedder
-from holdfast.services.embedding import Embedding, asked
+from holdfast.services.embedding import Embedding
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
 
@@ -33,19 +33,23 @@ class CloserLook:
         model = self._embedding.embedder
         return model if isinstance(model, TokenEmbedder) and model.token_dimensions else None
 
-    def query(self, model: TokenEmbedder, parsed: Query, key: bytes) -> LateQuery | None:
-        """The tokens of a question, each weighed by how rare its word is; None where none says anything.
+    def query(self, model: TokenEmbedder, parsed: Query, key: bytes, ranking: Ranking) -> LateQuery | None:
+        """What to look closer with at the best of a ranking; None where no token of the question says anything.
+
+        Each token is weighed by how rare its word is.
 
         Raises:
             EmbedderError.
         """
-        pieces, vectors = asked(model, model.embed_query_tokens, parsed.text)
+        pieces, vectors = self._embedding.ask(model.embed_query_tokens, parsed.text)
         with self._index.level() as corpus:
-            weights = rarity(pieces, key, len(corpus), lambda term: len(corpus.postings.find(term)[0]))
-        return late_query(vectors, weights)
+            weights = rarity(pieces, key, len(corpus), corpus.postings.holding)
+        words = topic_text(parsed.dense_text)
+        topic = None if words is None else self._embedding.query_vector(words)
+        return late_query(vectors, weights, ranking.ns[:LATE_CANDIDATES], topic)
 
     def read(self, model: TokenEmbedder, ranking: Ranking) -> bool:
-        """See that the index holds the tokens of the best candidates and their neighbours; whether it does.
+        """See that the index holds the tokens of the best candidates; whether it does.
 
         Raises:
             EmbedderError.
@@ -53,14 +57,13 @@ class CloserLook:
         for _ in range(_TRIES):
             with self._index.level() as corpus:
                 rows = corpus.rows(ranking.ns[:LATE_CANDIDATES])
-                near = surroundings(corpus.columns, rows[rows > 0])
-                missing = corpus.tokens.missing(corpus.columns.n[near].tolist())
+                missing = corpus.tokens.missing(corpus.columns.n[rows[rows > 0]].tolist())
                 removals = corpus.removals
                 # Read while the index stands still, embedded while others may use it.
                 texts = self._texts(missing)
             if not missing:
                 return True
-            made = asked(model, model.embed_tokens, list(texts.values()))
+            made = self._embedding.ask(model.embed_tokens, list(texts.values()))
             with self._index.level() as now:
                 if now is corpus and now.removals == removals:
                     for n, vectors in zip(texts, made, strict=True):
