@@ -21,7 +21,7 @@ from holdfast.core import fusion, signals
 from holdfast.core.corpus import Corpus
 from holdfast.core.entry import Entry
 from holdfast.core.fusion import Weights, rank
-from holdfast.core.late import LATE_CANDIDATES, LateQuery, encode_tokens, late
+from holdfast.core.late import LATE_CANDIDATES, LateQuery, TokenTable, encode_tokens, late
 from holdfast.core.lexical import encode_terms
 from holdfast.core.query import Query, parse_query
 from holdfast.core.vectors import DIMENSIONS, quantise
@@ -30,7 +30,7 @@ from holdfast.model.records import entry_text
 KEY = b"profile"
 ROUNDS = 3
 TOKENS_AN_ENTRY = 30
-TOKEN_DIMENSIONS = 64
+TOKEN_DIMENSIONS = 384
 
 Floats = NDArray[np.float32]
 
@@ -103,13 +103,15 @@ def profile(entries: int, count: int) -> dict[str, tuple[float, float]]:
         "rank, all of it": lambda i: rank(corpus, parsed[i], vectors[i], limit=10),
     }
     found = {name: median_ms(run, count) for name, run in parts.items()}
-    for n in range(1, min(entries, 20_000) + 1):
+    corpus.tokens = TokenTable(most_bytes=4_000_000_000)  # of all questions at once
+    for n in {n for row in rows for n in columns.n[row[:LATE_CANDIDATES]].tolist()}:
         corpus.tokens.put(n, encode_tokens(unit(chance, TOKENS_AN_ENTRY, TOKEN_DIMENSIONS)))
-    closer = LateQuery(unit(chance, 8, TOKEN_DIMENSIONS), np.full(8, 1 / 8, np.float32))
+    tokens, shares = unit(chance, 8, TOKEN_DIMENSIONS), np.full(8, 1 / 8, np.float32)
     best = [row[:LATE_CANDIDATES] for row in rows]
-    found["late interaction"] = median_ms(lambda i: late(columns, corpus.tokens, best[i], closer), count)
+    looks = [LateQuery(tokens, shares, columns.n[row], vectors[0]) for row in best]
+    found["late interaction"] = median_ms(lambda i: late(columns, corpus.tokens, best[i], looks[i]), count)
     found["rank with late interaction"] = median_ms(
-        lambda i: rank(corpus, parsed[i], vectors[i], limit=10, closer=closer), count
+        lambda i: rank(corpus, parsed[i], vectors[i], limit=10, look=looks[i]), count
     )
     return found
 

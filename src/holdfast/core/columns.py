@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+INDEXED: Final = 1
+BUILDING: Final = 2
 _FIRST_CAPACITY: Final = 256
 
 
@@ -50,6 +52,8 @@ class Columns:
     """False once removed."""
     fresh: NDArray[np.bool_]
     """False while window and pooled vector await the next refresh."""
+    indexed: NDArray[np.uint8]
+    """`INDEXED` where an index of vectors has its vector as it is, `BUILDING` where one does that is being built."""
 
     @classmethod
     def empty(cls) -> Columns:
@@ -71,7 +75,7 @@ class Columns:
             n=wide(), order=wide(), said_ms=wide(),
             session=number(), author=number(), before=number(), after=number(),
             total=number(), window=number(), words=number(), kind=number(),
-            role=small(), flags=small(), alive=yes(), fresh=yes(),
+            role=small(), flags=small(), alive=yes(), fresh=yes(), indexed=small(),
         )  # fmt: skip
 
     @property
@@ -90,6 +94,11 @@ class Columns:
                 new = np.zeros(capacity, old.dtype)
                 new[: len(old)] = old
                 setattr(self, field.name, new)
+
+    def wipe(self, rows: NDArray[np.int32]) -> None:
+        """Overwrite everything that these rows say."""
+        for field in fields(self):
+            getattr(self, field.name)[rows] = 0
 
     def keep(self, rows: NDArray[np.int32]) -> None:
         """Keep only these rows, in this order; the first must be 0."""

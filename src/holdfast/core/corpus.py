@@ -13,15 +13,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.core.columns import Columns, numbered, renumbered
-from holdfast.core.entry import LONG_WORDS, Entry, Statistics, transposed
+from holdfast.core.census import Census
+from holdfast.core.columns import INDEXED, Columns, numbered, renumbered
+from holdfast.core.entry import Entry, Statistics, transposed
 from holdfast.core.late import TokenTable
 from holdfast.core.lexical import TermColumns, decode_terms, is_whole
+from holdfast.core.links import Links
+from holdfast.core.places import Places
 from holdfast.core.postings import MAX_ROWS, Postings
+from holdfast.core.scratch import Scratch
 from holdfast.core.vectors import DIMENSIONS, VectorTable
-from holdfast.model.records import Role
 
-_LINK_ONE_BY_ONE: Final = 64
+EXACT_ENTRIES: Final = 100_000
+"""Entries up to which every row is looked at in every search; see `holdfast.core.wide` for larger ones."""
 _MIN_DEAD: Final = 1_024
 
 Rows = NDArray[np.int32]
@@ -37,20 +41,21 @@ class Corpus:
         self.vectors = VectorTable(dimensions)
         self.vectors.reserve(self.columns.capacity)
         self.tokens = TokenTable()
+        self.scratch = Scratch()
         self.removals = 0
         """Calls of `remove` that took something out: what was read for an entry before may be of an older one."""
         self._size = 1
         self._dead = 0
+        self._unsettled = False
         self._queue: list[Entry] = []
         self._greatest_n = -(1 << 63)
-        self._ascending = True
-        self._by_n: tuple[NDArray[np.int64], Rows] | None = None
+        self._places = Places()
+        self._census = Census()
         self._sessions: dict[str | None, int] = {None: 0}
         self._authors: dict[str | None, int] = {None: 0}
-        self._last_of_session: dict[int, int] = {}
-        self._unlinked: set[int] = set()
-        self._stale = False  # whether a row waits for `refresh`
+        self._links = Links(self.columns)
         self._lacking: Rows | None = None
+        self._loose: Rows | None = None
         self._statistics: Statistics | None = None
 
     def __len__(self) -> int:
@@ -65,7 +70,7 @@ class Corpus:
     @property
     def has_removed(self) -> bool:
         """Whether removed rows are still among the postings."""
-        return self._dead > 0
+        return self._unsettled
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Add entries.
@@ -135,9 +140,9 @@ class Corpus:
         columns.alive[new] = True
         self.postings.add(decoded.owners + np.int32(self._size), decoded.hashes, decoded.counts)
         first, self._size = self._size, size
-        self._statistics = self._by_n = self._lacking = None
-        self._stale = True
-        self._link_new(first)
+        self._census.count(columns, new, 1)
+        self._statistics = self._lacking = self._loose = None
+        self._links.add(first, size)
 
     def remove(self, ns: Iterable[int]) -> None:
         """Take entries out, with every influence they had; numbers that are not there are skipped."""
@@ -147,23 +152,16 @@ class Corpus:
             return
         columns = self.columns
         self._refresh_links()
+        self._census.count(columns, rows, -1)
         columns.alive[rows] = False
+        columns.indexed[rows] = 0
         self.vectors.drop(rows)
         self.tokens.drop(columns.n[rows].tolist())
         self.removals += 1
-        for row in rows.tolist():
-            before, after = int(columns.before[row]), int(columns.after[row])
-            if after == 0 and columns.session[row]:
-                self._last_of_session[int(columns.session[row])] = before
-            if before:
-                columns.after[before] = after
-            if after:
-                columns.before[after] = before
-            columns.before[row] = columns.after[row] = 0
-            self._touch(np.array([before, after], np.int32))
+        self._links.take_out(rows.tolist())
         self._dead += len(rows)
-        self._statistics = None
-        self._by_n = self._lacking = None
+        self._unsettled = True
+        self._statistics = self._lacking = self._loose = None
         if self._dead > max(_MIN_DEAD, self._size // 4):
             self.compact()
 
@@ -180,17 +178,36 @@ class Corpus:
         moved[kept] = np.arange(len(kept), dtype=np.int32)
         columns.keep(kept)
         self.vectors.keep(kept)
-        columns.before, columns.after = moved[columns.before], moved[columns.after]
+        self._links.move(moved)
         self.postings.keep(moved)
-        self._last_of_session = {
-            session: int(moved[row]) for session, row in self._last_of_session.items() if row and moved[row] > 0
-        }
         self._size, self._dead = len(kept), 0
-        self._by_n = self._lacking = None
-        # The names of those who wrote nothing that is left go with it.
+        self._unsettled = False
+        self._places.forget()
+        self._lacking = self._loose = None
+        self._rename()
+
+    def scrub(self) -> None:
+        """Overwrite what removed entries left behind; in a large corpus their rows stay, empty, where they are."""
+        self._flush()
+        if self._size <= EXACT_ENTRIES:
+            self.compact()
+        elif self._unsettled:
+            self._refresh_links()
+            gone = ~self.columns.alive[: self._size]
+            self.postings.drop(gone)
+            self.columns.wipe(np.flatnonzero(gone).astype(np.int32))
+            self._unsettled = False
+            self._authors = self._census.without_absent(self._authors)
+            self._sessions = self._links.without_empty(self._sessions)
+            self._statistics = None
+
+    def _rename(self) -> None:
+        """Let the names go of those who wrote nothing that is left."""
+        columns = self.columns
         self._authors, _ = renumbered(self._authors, columns.author[: self._size])
         self._sessions, renamed = renumbered(self._sessions, columns.session[: self._size])
-        self._last_of_session = {renamed[session]: row for session, row in self._last_of_session.items()}
+        self._links.rename(renamed)
+        self._census.recount_authors(columns, self._size)
         self._statistics = None
 
     def set_vectors(self, ns: NDArray[np.int64], codes: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
@@ -213,9 +230,10 @@ class Corpus:
         if not known.all():
             rows, codes, scales = rows[known], codes[known], scales[known]
         self.vectors.put(rows, codes, scales)
-        self._lacking = None
+        self.columns.indexed[rows] = 0
+        self._lacking = self._loose = None
         self._refresh_links()
-        self._touch(rows)
+        self._links.touch(rows)
 
     def missing_vectors(self) -> NDArray[np.int64]:
         """Return the numbers of entries that have no vector yet, in the order they were added."""
@@ -230,21 +248,28 @@ class Corpus:
             self._lacking = np.flatnonzero(waiting).astype(np.int32)
         return self._lacking
 
+    def loose(self) -> Rows:
+        """Return the rows whose vector no index of vectors has as it is, rising."""
+        self._flush()
+        if self._loose is None:
+            size, columns = self._size, self.columns
+            loose = columns.alive[:size] & (self.vectors.scales[:size] > 0) & (columns.indexed[:size] & INDEXED == 0)
+            self._loose = np.flatnonzero(loose).astype(np.int32)
+        return self._loose
+
+    def indexed(self, rows: Rows, bit: int, *, anew: bool = False) -> None:
+        """Mark rows as those whose vectors an index has, by `INDEXED` or `BUILDING`; ``anew`` no others are."""
+        marks = self.columns.indexed
+        if anew:
+            marks[: self.size] &= ~np.uint8(bit)
+        marks[rows] |= np.uint8(bit)
+        if bit == INDEXED:
+            self._loose = None
+
     def rows(self, ns: NDArray[np.int64]) -> Rows:
         """Return the row of each number, 0 for one that is not there."""
         self._flush()
-        if self._by_n is None:
-            kept = np.flatnonzero(self.columns.alive[: self._size]).astype(np.int32)
-            numbers = self.columns.n[kept]
-            if not self._ascending:
-                ordered = np.argsort(numbers, kind="stable")
-                kept, numbers = kept[ordered], numbers[ordered]
-            self._by_n = (numbers, kept)
-        numbers, kept = self._by_n
-        if not len(numbers):
-            return np.zeros(len(ns), np.int32)
-        places = np.minimum(numbers.searchsorted(ns), len(numbers) - 1)
-        return np.where(numbers[places] == ns, kept[places], np.int32(0))
+        return self._places.rows(ns, self.columns, self._size)
 
     def mask(self, ns: Iterable[int]) -> Mask:
         """Return a mask for `rank` that allows these numbers and no others."""
@@ -291,39 +316,29 @@ class Corpus:
         """Return the statistics of the entries that are there."""
         self.refresh()
         if self._statistics is None:
-            columns = self.columns
-            kept = np.flatnonzero(columns.alive[: self._size])
-            count = max(len(kept), 1)
-            authors = np.bincount(columns.author[kept], minlength=len(self._authors))
-            roles = np.bincount(columns.role[kept], minlength=len(Role)) / count
-            self._statistics = Statistics(
-                entries=len(kept),
-                mean_total=float(columns.total[kept].sum()) / count,
-                mean_window=float(columns.window[kept].sum()) / count,
-                long_share=float((columns.words[kept] >= LONG_WORDS).sum()) / count,
-                role_shares=tuple(roles.tolist()),
-                authors=tuple(sorted(name for name, i in self._authors.items() if name is not None and authors[i])),
-            )
+            self._statistics = self._census.statistics(self._authors)
         return self._statistics
 
     def refresh(self) -> None:
         """Work in what waits: queued entries, links, windows and context of rows whose neighbours changed."""
         self._refresh_links()
-        if not self._stale:
+        if not self._links.stale:
             return
         columns = self.columns
         stale = np.flatnonzero(~columns.fresh[: self._size] & columns.alive[: self._size]).astype(np.int32)
         if not len(stale):
-            self._stale = False
+            self._links.stale = False
             return
         before, after, total = columns.before, columns.after, columns.total
         one_before, one_after = before[stale], after[stale]
-        columns.window[stale] = (
+        windows = (
             total[stale] + total[one_before] + total[before[one_before]] + total[one_after] + total[after[one_after]]
         )
+        self._census.widen(int(windows.sum()) - int(columns.window[stale].sum()))
+        columns.window[stale] = windows
         self.vectors.pool(stale, before, after)
         columns.fresh[stale] = True
-        self._stale = False
+        self._links.stale = False
         self._statistics = None
 
     def _flush(self) -> None:
@@ -334,61 +349,14 @@ class Corpus:
             self._queue = []
 
     def _admit(self, numbers: NDArray[np.int64]) -> None:
-        """Check that numbers are new and there is room; keep in mind when they do not rise."""
+        """Check that numbers are new and there is room."""
         if self._size + len(numbers) > MAX_ROWS:
             raise ValueError(f"A corpus holds at most {MAX_ROWS - 1} entries.")
-        if bool(np.any(np.diff(numbers) <= 0)) or numbers[0] <= self._greatest_n:
-            if len(np.unique(numbers)) < len(numbers) or self.rows(numbers).any():
-                raise ValueError("An entry's number is already in use.")
-            self._ascending = False
+        rises = bool(np.all(np.diff(numbers) > 0)) and numbers[0] > self._greatest_n
+        if not rises and (len(np.unique(numbers)) < len(numbers) or self.rows(numbers).any()):
+            raise ValueError("An entry's number is already in use.")
         self._greatest_n = max(self._greatest_n, int(numbers.max()))
-
-    def _link_new(self, first: int) -> None:
-        columns = self.columns
-        sessions = columns.session[first : self._size]
-        if len(sessions) > _LINK_ONE_BY_ONE:
-            self._unlinked.update(np.unique(sessions[sessions > 0]).tolist())
-            return
-        for row, session in enumerate(sessions.tolist(), first):
-            if session == 0 or session in self._unlinked:
-                continue
-            last = self._last_of_session.get(session, 0)
-            if last and (columns.order[last], columns.n[last]) > (columns.order[row], columns.n[row]):
-                self._unlinked.add(session)
-                continue
-            columns.before[row] = last
-            if last:
-                columns.after[last] = row
-            self._last_of_session[session] = row
-            self._touch(np.array([row], np.int32))
 
     def _refresh_links(self) -> None:
         self._flush()
-        if not self._unlinked:
-            return
-        columns, size = self.columns, self._size
-        wanted = np.zeros(len(self._sessions), np.bool_)
-        wanted[list(self._unlinked)] = True
-        rows = np.flatnonzero(wanted[columns.session[:size]] & columns.alive[:size])
-        rows = rows[np.lexsort((columns.n[rows], columns.order[rows], columns.session[rows]))].astype(np.int32)
-        sessions = columns.session[rows]
-        together = sessions[1:] == sessions[:-1]
-        columns.before[rows] = 0
-        columns.after[rows] = 0
-        columns.before[rows[1:]] = np.where(together, rows[:-1], 0)
-        columns.after[rows[:-1]] = np.where(together, rows[1:], 0)
-        columns.fresh[rows] = False
-        self._stale = True
-        last = np.append(~together, True)
-        for session in self._unlinked:
-            self._last_of_session.pop(session, None)
-        self._last_of_session.update(zip(sessions[last].tolist(), rows[last].tolist(), strict=True))
-        self._unlinked.clear()
-
-    def _touch(self, rows: Rows) -> None:
-        """Mark rows, and the two before and after each, as awaiting a refresh."""
-        columns = self.columns
-        before, after = columns.before[rows], columns.after[rows]
-        for stale in (rows, before, columns.before[before], after, columns.after[after]):
-            columns.fresh[stale] = False
-        self._stale = True
+        self._links.refresh(self._size, len(self._sessions))

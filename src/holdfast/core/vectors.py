@@ -53,7 +53,9 @@ class VectorTable:
         """Make room for rows up to ``capacity`` - 1, new ones zero."""
         extra = capacity - len(self._scales)
         if extra > 0:
-            self._codes = np.concatenate((self._codes, np.zeros((extra, self._dimensions), np.int8)))
+            codes = np.zeros((capacity, self._dimensions), np.int8)  # takes no memory before it is written to
+            codes[: len(self._codes)] = self._codes
+            self._codes = codes
             self._scales = np.concatenate((self._scales, np.zeros(extra, np.float32)))
             self._context = np.concatenate((self._context, np.zeros(extra, np.float32)))
             self._pooled = np.concatenate((self._pooled, np.zeros(extra, np.float32)))
@@ -121,6 +123,33 @@ class VectorTable:
             np.dot(floats, query, out=products[low:high])
         products *= self._scales[:size]
         return products
+
+    def scan_rows(self, query: Floats, rows: Rows) -> Floats:
+        """Return the product of a query of shape (d,) with each of some rows, in their order."""
+        products = np.empty(len(rows), np.float32)
+        step = max(1, _SCANNED // self._dimensions)
+        for low in range(0, len(rows), step):
+            chunk = rows[low : low + step]
+            np.dot(self._codes[chunk].astype(np.float32), query, out=products[low : low + len(chunk)])
+        products *= self._scales[rows]
+        return products
+
+    def codes(self, rows: Rows) -> NDArray[np.int8]:
+        """Return the 8-bit integers of rows, shape (len(rows), dimensions)."""
+        return self._codes[rows]
+
+    def pooled_rows(self, products: Floats, rows: Rows, before: Rows, after: Rows) -> Floats:
+        """Return `pooled` of some rows alone; the products of their three neighbours must be known too."""
+        one, two, three, four = (np.float32(weight) for weight in CONTEXT_WEIGHTS)
+        first, own = before[rows], products[rows]
+        context = products[first] * two
+        context += products[before[first]] * three
+        context += products[after[rows]] * four
+        context += own * one
+        context /= np.maximum(self._context[rows], 1e-12)
+        context += own
+        context /= np.maximum(self._pooled[rows], 1e-12)
+        return context
 
     def pooled(self, products: Floats, before: Rows, after: Rows) -> Floats:
         """Return the cosine of the query with each pooled vector, -1 to 1, from the products of `scan`.

@@ -1,0 +1,1 @@
+"""Indexes of vectors; see `holdfast.ports.vector_index`."""
