@@ -1,50 +1,54 @@
 """Kill writers at random moments and look for anything they were promised that is not there.
 
-    python -m bench.kill --rounds 200 --seed 7
+    python -m bench.kill --kills 300 --seed 7
 
-Each round, two processes with two threads each write to one space: single turns, batches, facts,
-corrections and forgets. Every write is announced on a pipe before the call and acknowledged on it after
-the call has returned. Both processes are killed with SIGKILL, each at a moment of its own. Then the space is
-opened: every acknowledged write must be there, what was forgotten must be gone, a write in flight must be
-there whole or not at all, ``check()`` must find nothing and a rebuild must give the same digest.
+Each round, four processes use one space: one writes from one thread, one from two and one from six, whose writes
+share commits; single turns, batches, facts, corrections and forgets. The fourth imports conversations, takes backups,
+rebuilds the projection and makes vectors. Half of the spaces are made in the first round, half begin as a file of the
+oldest schema, which whoever opens it first brings to today's. Every act is announced on a pipe before the call and
+acknowledged on it after the call has returned. All are killed with SIGKILL, each at a moment of its own. Then the space
+is opened: every acknowledged write must be there, what was forgotten must be gone, a write in flight must be there
+whole or not at all, an import that was cut off is taken up again with nothing twice, a backup is sound or was not made,
+``check()`` must find nothing and a rebuild must give the same digest.
 
 The exit code is 1 when anything was lost. ``--plant`` breaks the promise on purpose, to see that this notices.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 # Threads that the numerical library would start do not survive the forks below, and nothing here needs them.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from bench.campaign import begin, end, options
+from bench.promises import Line, Promises, Tally, Verdict, conversation, judge
 from holdfast.errors import Gone, HoldfastError, NotFound
 from holdfast.memory import Memory
 from holdfast.model.reports import Turn
+from holdfast.testing.embedders import HashEmbedder
+from tests.adapters.sqlite.fixtures import old_spaces
 
-WRITERS, THREADS = 2, 2
-MOST_MS = 350
-"""A writer lives between 0 and so many milliseconds."""
-ROUNDS_PER_SPACE = 20
-"""Then a new space is begun, so that its making is killed too."""
-SAMPLE = 200
-"""Older writes that are looked at again in each round; at the end of a space it is all of them."""
-PLANTS = ("false-ack", "split-batch", "lazy-forget")
-
-Line = dict[str, str | int | list[str]]
+THREADS = (1, 2, 6)
+"""Of each writing process."""
+MOST_MS, OPENING_MS = 180, 60
+"""A process lives at most so many milliseconds after it opened the space; one in three dies on the way, so soon after
+its fork."""
+MOST_OPENING_S = 20.0
+"""How long is waited for a process to open the space; it is killed then as well."""
+ROUNDS_PER_SPACE = 10
+PLANTS = ("false-ack", "split-batch", "lazy-forget", "early-import", "rewritten-import", "raw-backup")
 
 
 # The writers
@@ -71,7 +75,7 @@ class Writer:
             self._say("failed", why=repr(error))
 
     def _say(self, what: str, **values: str | int | list[str]) -> None:
-        os.write(self._pipe, json.dumps({"what": what, **values}).encode() + b"\n")
+        say(self._pipe, what, **values)
 
     def _add(self, mark: str) -> None:
         if self._plant == "false-ack":
@@ -122,10 +126,67 @@ class Writer:
             self._mine.append(record.id)
 
 
-def write_until_killed(path: Path, pipe: int, seed: str, mine: list[str], plant: str | None) -> None:
-    """The life of a writing process; it ends by SIGKILL only."""
-    memory = Memory.open(path, embedder=None)
-    writers = [Writer(memory, pipe, f"{seed}-{thread}", mine[thread::THREADS], plant) for thread in range(THREADS)]
+class Chores:
+    """What the fourth process does, over and over: imports, backups, rebuilds, vectors."""
+
+    def __init__(self, memory: Memory, pipe: int, seed: str, folder: Path, plant: str | None) -> None:
+        self._memory, self._pipe, self._plant, self._folder = memory, pipe, plant, folder
+        self._random = random.Random(seed)
+        self._name = seed
+        self._imported: list[str] = []
+
+    def run(self) -> None:
+        """Go on until killed."""
+        acts: tuple[Callable[[str], None], ...] = (self._import, self._back_up, self._rebuild, self._settle)
+        count = 0
+        while True:
+            count += 1
+            # What others hold just now is told as such, and tried again.
+            with suppress(HoldfastError):
+                self._random.choices(acts, (4, 2, 1, 1))[0](f"{self._name}/{count}")
+
+    def _import(self, mark: str) -> None:
+        size = self._random.randint(2, 60)
+        say(self._pipe, "importing", mark=mark, size=size)
+        if self._plant == "early-import":
+            say(self._pipe, "imported", mark=mark, size=size)
+        if self._plant == "rewritten-import":
+            self._memory.session(mark).add("Ada", f"{mark}.0")
+        self._memory.import_([conversation(mark, size)])
+        say(self._pipe, "imported", mark=mark, size=size)
+        self._imported.append(mark)
+
+    def _back_up(self, mark: str) -> None:
+        path = self._folder / f"{mark.replace('/', '-')}.bak"
+        say(self._pipe, "backing", path=str(path), marks=list(self._imported))
+        if self._plant == "raw-backup":
+            # Half of it, and the log not at all. Opened once more by this process, which dies soon anyway.
+            content = self._folder.joinpath("space.db").read_bytes()
+            path.write_bytes(content[: len(content) // 2])
+        else:
+            self._memory.storage.backup(path)
+        say(self._pipe, "backed", path=str(path))
+
+    def _rebuild(self, _mark: str) -> None:
+        self._memory.storage.rebuild()
+        say(self._pipe, "rebuilt")
+
+    def _settle(self, _mark: str) -> None:
+        self._memory.settle(0.05)
+
+
+def say(pipe: int, what: str, **values: str | int | list[str]) -> None:
+    """One line, whole or not at all: less than a pipe takes in at once (PIPE_BUF) where several write to it."""
+    os.write(pipe, json.dumps({"what": what, **values}).encode() + b"\n")
+
+
+def write_until_killed(path: Path, pipe: int, seed: str, mine: list[str], threads: int, plant: str | None) -> None:
+    """The life of a process; it ends by SIGKILL only. Without threads to write it does the chores."""
+    memory = Memory.open(path, embedder=None if threads else HashEmbedder(16))
+    say(pipe, "open")
+    if not threads:
+        Chores(memory, pipe, seed, path.parent, plant).run()
+    writers = [Writer(memory, pipe, f"{seed}-{thread}", mine[thread::threads], plant) for thread in range(threads)]
     for writer in writers[1:]:
         threading.Thread(target=writer.run, daemon=True).start()
     writers[0].run()
@@ -133,269 +194,134 @@ def write_until_killed(path: Path, pipe: int, seed: str, mine: list[str], plant:
 
 @dataclass
 class Running:
-    """A writing process and the end of its pipe."""
+    """A process, the end of its pipe, and how long it lives: from its fork, or from when it has the space open."""
 
     process: int
     pipe: int
+    life_s: float
+    from_open: bool
     dies_s: float
+    said: bytes = b""
 
     @classmethod
-    def start(cls, path: Path, seed: str, mine: list[str], plant: str | None, life_s: float) -> Running:
-        """Fork a writer. Nothing of SQLite is open in this process at that moment."""
+    def start(cls, path: Path, seed: str, mine: list[str], threads: int, plant: str | None, life_s: float) -> Running:
+        """Fork a process. Nothing of SQLite is open in this process at that moment."""
         ours, theirs = os.pipe()
         process = os.fork()
         if process == 0:
             code = 1
             try:
                 os.close(ours)
-                write_until_killed(path, theirs, seed, mine, plant)
+                write_until_killed(path, theirs, seed, mine, threads, plant)
             except BaseException as error:  # noqa: BLE001 - the edge of the process: told to the parent, which fails
                 with suppress(OSError):
                     os.write(theirs, json.dumps({"what": "failed", "why": repr(error)}).encode() + b"\n")
             finally:
                 os._exit(code)
         os.close(theirs)
-        return cls(process, ours, time.monotonic() + life_s)
+        os.set_blocking(ours, False)
+        from_open = life_s > 0
+        dies_s = time.monotonic() + (MOST_OPENING_S if from_open else -life_s)
+        return cls(process, ours, abs(life_s), from_open, dies_s)
 
-    def kill(self) -> list[Line]:
-        """Kill it at its time; gives what it said, without a line that it did not finish."""
-        os.set_blocking(self.pipe, False)
-        said = b""
-        while (left_s := self.dies_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, 0.005))
-            said += self._heard()
-        os.kill(self.process, signal.SIGKILL)
-        os.waitpid(self.process, 0)
-        said += self._heard()
-        os.close(self.pipe)
-        return [json.loads(line) for line in said.split(b"\n")[:-1]]
-
-    def _heard(self) -> bytes:
-        heard = b""
+    def hear(self) -> None:
+        """Take in what it says; its life begins with the first of it, where it does not with its fork."""
         with suppress(BlockingIOError):
             while some := os.read(self.pipe, 65_536):
-                heard += some
-        return heard
+                if self.from_open and not self.said:
+                    self.dies_s = time.monotonic() + self.life_s
+                self.said += some
+
+    def kill(self) -> list[Line]:
+        """Kill it; gives what it said, without a line that it did not finish."""
+        os.kill(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
+        self.hear()
+        os.close(self.pipe)
+        lines: list[Line] = [json.loads(line) for line in self.said.split(b"\n")[:-1]]
+        return [line for line in lines if line["what"] != "open"]
 
 
-# What was promised
-
-
-@dataclass
-class Promises:
-    """What one space must hold, by what its writers said."""
-
-    there: dict[str, str] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
-    corrected: dict[str, str] = field(default_factory=dict)
-    doubtful: set[str] = field(default_factory=set)
-    """Being forgotten or corrected when the end came: either is right, and the space says which."""
-    batches: dict[str, int] = field(default_factory=dict)
-    corrections: dict[str, str] = field(default_factory=dict)
-    """In flight: the id corrected and the text that replaces it."""
-    acknowledged: int = 0
-    failures: list[str] = field(default_factory=list)
-
-    def hear(self, lines: list[Line]) -> None:
-        """Take in what a writer said, in its order."""
-        for line in lines:
-            match line:
-                case {"what": "there", "ids": list(ids), "texts": list(texts)}:
-                    self.there.update(zip(ids, texts, strict=True))
-                    self.acknowledged += len(ids)
-                case {"what": "batch", "mark": str(mark), "size": int(size)}:
-                    self.batches[mark] = size
-                case {"what": "forgetting", "id": str(target)}:
-                    self.doubtful.add(target)
-                case {"what": "forgotten", "ids": list(ids)}:
-                    self.gone.update(ids)
-                    self.doubtful.difference_update(ids)
-                    self.acknowledged += 1
-                case {"what": "correcting", "id": str(target), "text": str(text)}:
-                    self.doubtful.add(target)
-                    self.corrections[target] = text
-                case {"what": "corrected", "id": str(target), "new": str(new), "text": str(text)}:
-                    self.corrected[target] = new
-                    self.there[new] = text
-                    self.doubtful.discard(target)
-                    self.corrections.pop(target, None)
-                    self.acknowledged += 1
-                case _:
-                    self.failures.append(f"a writer failed: {line.get('why', line)}")
-
-    def targets(self, chance: random.Random) -> list[str]:
-        """Memories that the next round may correct or forget."""
-        free = [i for i in self.there if i not in self.gone and i not in self.corrected and i not in self.doubtful]
-        return chance.sample(free, min(40, len(free)))
-
-
-@dataclass
-class Verdict:
-    """What was wrong in a round."""
-
-    lost: list[str] = field(default_factory=list)
-    half: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def fine(self) -> bool:
-        return not (self.lost or self.half or self.problems)
-
-
-def judge(memory: Memory, promises: Promises, fresh: set[str], chance: random.Random, everything: bool) -> Verdict:
-    """Hold a space against what was promised."""
-    verdict = Verdict(problems=[*promises.failures, *memory.check()])
-    _settle_doubts(memory, promises, verdict)
-    older = [i for i in promises.there if i not in fresh]
-    looked_at = fresh | set(older if everything else chance.sample(older, min(SAMPLE, len(older))))
-    # What was derived fell with its source, also where nobody heard back from the forget.
-    receipts = {receipt for record_id in promises.gone for receipt in _receipts(memory, record_id)}
-    for record_id in looked_at - promises.gone:
-        if _receipts(memory, record_id) & receipts:
-            promises.gone.add(record_id)
-    for record_id in looked_at | promises.gone | set(promises.corrected):
-        if why := _broken(memory, promises, record_id):
-            verdict.lost.append(f"{record_id}: {why}")
-    for mark, size in promises.batches.items():
-        found = len(memory.session(mark).turns())
-        known = sum(1 for i, text in promises.there.items() if text.startswith(f"{mark}.") and i in promises.gone)
-        if found + known not in (0, size):
-            verdict.half.append(f"batch {mark}: {found} of {size} turns")
-    promises.batches.clear()
-    if memory.storage.digest() != memory.storage.rebuild():
-        verdict.problems.append("a rebuild gives another digest")
-    return verdict
-
-
-def _broken(memory: Memory, promises: Promises, record_id: str) -> str | None:
-    """How a promise about one memory is broken, or None."""
-    try:
-        record = memory.get(record_id)
-    except Gone:
-        return None if record_id in promises.gone else "acknowledged, and forgotten without being asked"
-    except NotFound:
-        return "acknowledged, and not there"
-    if record_id in promises.gone:
-        return "forgotten, and still there"
-    if record_id in promises.there and record.text != promises.there[record_id]:
-        return f"says {record.text!r} instead of {promises.there[record_id]!r}"
-    if record_id in promises.corrected and record.superseded_by != promises.corrected[record_id]:
-        return "corrected, and still holds"
-    return None
-
-
-def _settle_doubts(memory: Memory, promises: Promises, verdict: Verdict) -> None:
-    """Look what became of what was in flight, and hold the space to that from now on."""
-    for target in promises.doubtful:
-        text = promises.corrections.get(target)
-        try:
-            record = memory.get(target)
-        except Gone:
-            promises.gone.add(target)
-            continue
-        except NotFound:
-            continue  # reported with the others: it was acknowledged
-        if text is None or record.superseded_by is None:
-            continue
-        try:
-            replacement = memory.get(record.superseded_by)
-        except HoldfastError as error:
-            verdict.half.append(f"{target} was superseded by {record.superseded_by}, which is not there: {error}")
-            continue
-        if replacement.text != text:
-            verdict.half.append(f"{target} was superseded by {replacement.text!r} instead of {text!r}")
-        promises.corrected[target] = replacement.id
-        promises.there[replacement.id] = replacement.text
-    promises.doubtful.clear()
-    promises.corrections.clear()
-
-
-def _receipts(memory: Memory, record_id: str) -> set[str]:
-    try:
-        return {entry.other for entry in memory.history(record_id) if entry.what == "forgotten" and entry.other}
-    except NotFound:
-        return set()  # reported with the others
+def killed(running: list[Running]) -> Iterator[list[Line]]:
+    """Kill each at its time; gives what it said."""
+    left = list(running)
+    while left:
+        time.sleep(0.002)
+        for process in list(left):
+            process.hear()
+            if time.monotonic() >= process.dies_s:
+                left.remove(process)
+                yield process.kill()
 
 
 # The campaign
 
 
-@dataclass
-class Tally:
-    """The sum of a campaign."""
-
-    rounds: int = 0
-    acknowledged: int = 0
-    lost: int = 0
-    half_applied: int = 0
-    problems: int = 0
-
-    @property
-    def fine(self) -> bool:
-        return not (self.lost or self.half_applied or self.problems)
-
-
-def rounds(folder: Path, count: int, seed: int, plant: str | None) -> Iterator[tuple[int, int, Verdict]]:
-    """Run rounds; yields after each its number, how much was acknowledged in it, and what was wrong."""
+def rounds(folder: Path, kills: int, seed: int, plant: str | None) -> Iterator[tuple[int, int, Verdict]]:
+    """Run rounds; yields after each how many were killed, how much was acknowledged in it, and what was wrong."""
     chance = random.Random(seed)
-    path, promises = folder / "0.db", Promises()
-    for number in range(count):
+    place, promises, done, number = folder, Promises(), 0, 0
+    while done < kills:
         if number % ROUNDS_PER_SPACE == 0:
-            path, promises = folder / f"{number}.db", Promises()
+            place, promises = folder / str(number), _begun(folder / str(number), number)
+        path = place / "space.db"
         before, already = promises.acknowledged, set(promises.there)
         targets = promises.targets(chance)
         running = [
             Running.start(
-                path, f"{seed}.{number}.{place}", targets[place::WRITERS], plant, chance.uniform(0, MOST_MS) / 1000
+                path, f"{seed}.{number}.{which}", targets[which :: len(THREADS)] if threads else [], threads, plant,
+                _life_s(chance),
             )
-            for place in range(WRITERS)
-        ]
-        for writer in sorted(running, key=lambda writer: writer.dies_s):
-            promises.hear(writer.kill())
-        last = number % ROUNDS_PER_SPACE == ROUNDS_PER_SPACE - 1 or number == count - 1
+            for which, threads in enumerate((*THREADS, 0))
+        ]  # fmt: skip
+        for lines in killed(running):
+            promises.hear(lines)
+        done += len(running)
+        last = number % ROUNDS_PER_SPACE == ROUNDS_PER_SPACE - 1 or done >= kills
         with Memory.open(path, embedder=None) as memory:
             verdict = judge(memory, promises, set(promises.there) - already, chance, everything=last)
         promises.failures.clear()
-        yield number + 1, promises.acknowledged - before, verdict
+        yield done, promises.acknowledged - before, verdict
+        number += 1
         if last and verdict.fine:
-            for file in folder.glob(f"{path.name}*"):
-                file.unlink()
+            shutil.rmtree(place)
+
+
+def _life_s(chance: random.Random) -> float:
+    """How long a process lives after it opened the space; below 0, how long after its fork."""
+    return -chance.random() * OPENING_MS / 1000 if chance.random() < 1 / 3 else chance.random() * MOST_MS / 1000
+
+
+def _begun(place: Path, number: int) -> Promises:
+    """A folder for a space, with an old file in every other one; gives what that holds."""
+    place.mkdir()
+    promises = Promises()
+    if number // ROUNDS_PER_SPACE % 2:
+        oldest = next(old for old in old_spaces() if old.key is None)
+        promises.there.update(oldest.records)
+        (place / "space.db").write_bytes(oldest.content)
+    return promises
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a campaign and print what came of it."""
-    parser = argparse.ArgumentParser(prog="python -m bench.kill", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=None, help="repeat the choices of an earlier campaign")
-    parser.add_argument("--folder", type=Path, default=None, help="where to keep the spaces; temporary by default")
-    parser.add_argument("--plant", choices=PLANTS, default=None, help="break the promise on purpose")
+    parser = options("kill", __doc__, PLANTS)
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=None, help="end after so many, however many were killed")
     given = parser.parse_args(arguments)
-    seed = random.SystemRandom().randrange(1_000_000) if given.seed is None else given.seed
-    folder = given.folder or Path(tempfile.mkdtemp(prefix="holdfast-kill-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"seed {seed}", flush=True)
-    tally, start = Tally(), time.monotonic()
-    for number, acknowledged, verdict in rounds(folder, given.rounds, seed, given.plant):
-        tally.rounds = number
-        tally.acknowledged += acknowledged
-        tally.lost += len(verdict.lost)
-        tally.half_applied += len(verdict.half)
-        tally.problems += len(verdict.problems)
-        for line in (*verdict.lost, *verdict.half, *verdict.problems):
-            print(f"  round {number}: {line}", flush=True)
-        if number % 20 == 0 and number < given.rounds:
-            print(f"  {number} rounds, {tally.acknowledged} acknowledged", file=sys.stderr, flush=True)
-    took_s = time.monotonic() - start
-    print(
-        f"rounds {tally.rounds}  acknowledged {tally.acknowledged}  lost {tally.lost}  half-applied "
-        f"{tally.half_applied}  problems {tally.problems}  seed {seed}  {took_s:.0f} s"
-    )
-    if tally.fine:
-        if given.folder is None:
-            shutil.rmtree(folder)
-        return 0
-    print(f"the spaces are kept in {folder}")
-    return 1
+    seed, folder = begin(given)
+    tally, start_s, broken, done = Tally(), time.monotonic(), list[str](), 0
+    for done, acknowledged, verdict in rounds(folder, given.kills, seed, given.plant):
+        tally.add(verdict, acknowledged)
+        broken += [f"round {tally.states}: {line}" for line in verdict.lines]
+        if tally.states % 50 == 0:
+            print(f"  {done} kills, {tally.acknowledged} acknowledged", file=sys.stderr, flush=True)
+        if given.plant and broken:
+            break
+        if given.seconds is not None and time.monotonic() - start_s > given.seconds:
+            break
+    print(f"kills {done}  rounds {tally.states}  {tally}  seed {seed}  {time.monotonic() - start_s:.0f} s")
+    return end(given, folder, broken)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,10 @@ The exit code is 1 when anything was lost. ``--plant`` breaks the promise on pur
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +30,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import apsw
 
+from bench.campaign import begin, end, options
+from bench.promises import Tally, Verdict
 from bench.recorder import WAYS, Platter, Recorder, Tape
 from holdfast.adapters.sqlite import folding, store
 from holdfast.adapters.sqlite.database import Database
@@ -225,19 +225,6 @@ def weakened(connect: Callable[..., Database], level: str) -> Callable[..., Data
 # Judging a state
 
 
-@dataclass
-class Verdict:
-    """What was wrong in a state."""
-
-    lost: list[str] = field(default_factory=list)
-    half: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def fine(self) -> bool:
-        return not (self.lost or self.half or self.problems)
-
-
 def judge(folder: Path, name: str, use: Use, cut: int) -> Verdict:
     """Open a state and hold it against what was acknowledged before the cut."""
     verdict = Verdict()
@@ -285,28 +272,6 @@ def _compare(memory: Memory, use: Use, cut: int, verdict: Verdict) -> None:
 
 
 # The campaign
-
-
-@dataclass
-class Tally:
-    """The sum of a campaign."""
-
-    states: int = 0
-    acknowledged: int = 0
-    lost: int = 0
-    half_applied: int = 0
-    problems: int = 0
-
-    def add(self, verdict: Verdict) -> None:
-        """Count one state."""
-        self.states += 1
-        self.lost += len(verdict.lost)
-        self.half_applied += len(verdict.half)
-        self.problems += len(verdict.problems)
-
-    @property
-    def fine(self) -> bool:
-        return not (self.lost or self.half_applied or self.problems)
 
 
 def recorded(recorder: Recorder, folder: Path, seed: int, plant: str | None) -> tuple[Tape, Use]:
@@ -360,39 +325,24 @@ def planted(plant: str | None) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a campaign and print what came of it."""
-    parser = argparse.ArgumentParser(prog="python -m bench.powercut", description=(__doc__ or "").splitlines()[0])
+    parser = options("powercut", __doc__, PLANTS)
     parser.add_argument("--states", type=int, default=1_000)
-    parser.add_argument("--seed", type=int, default=None, help="repeat the choices of an earlier campaign")
-    parser.add_argument("--folder", type=Path, default=None, help="where to keep the spaces; temporary by default")
-    parser.add_argument("--plant", choices=PLANTS, default=None, help="break the promise on purpose")
     given = parser.parse_args(arguments)
-    seed = random.SystemRandom().randrange(1_000_000) if given.seed is None else given.seed
-    folder = (given.folder or Path(tempfile.mkdtemp(prefix="holdfast-powercut-"))).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"seed {seed}", flush=True)
+    seed, folder = begin(given)
+    folder = folder.resolve()
     planted(given.plant)
     recorder = Recorder()
-    tally, start, shown = Tally(), time.monotonic(), 0
+    tally, start_s, broken = Tally(), time.monotonic(), list[str]()
     for what, promised, verdict in states(recorder, folder, given.states, seed, given.plant):
-        tally.add(verdict)
-        tally.acknowledged += promised
-        for line in (*verdict.lost, *verdict.half, *verdict.problems):
-            shown += 1
-            if shown <= 50:
-                print(f"  {what}: {line}", flush=True)
+        tally.add(verdict, promised)
+        broken += [f"{what}: {line}" for line in verdict.lines]
         if tally.states % 500 == 0:
             print(f"  {tally.states} states", file=sys.stderr, flush=True)
     recorder.unregister()
-    print(
-        f"states {tally.states}  acknowledged {tally.acknowledged}  lost {tally.lost}  half-applied "
-        f"{tally.half_applied}  problems {tally.problems}  seed {seed}  {time.monotonic() - start:.0f} s"
-    )
-    if tally.fine:
-        if given.folder is None:
-            shutil.rmtree(folder)
-        return 0
-    print(f"the first bad state is kept, as it was after it was opened, in {folder / 'first-bad'}")
-    return 1
+    print(f"states {tally.states}  {tally}  seed {seed}  {time.monotonic() - start_s:.0f} s")
+    if broken:
+        print(f"the first bad state is kept, as it was after it was opened, in {folder / 'first-bad'}")
+    return end(given, folder, broken)
 
 
 if __name__ == "__main__":

@@ -18,16 +18,22 @@ def campaign(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run_campaign("kill", "--folder", folder, *arguments)
 
 
-def test_every_acknowledged_write_survives_a_kill(tmp_path: Path) -> None:
-    done = campaign(tmp_path, "--rounds", "10")
+@pytest.mark.slow
+def test_every_acknowledged_write_import_and_backup_survives_300_kills(tmp_path: Path) -> None:
+    done = campaign(tmp_path, "--kills", "300")
     assert done.returncode == 0, done.stdout + done.stderr
-    found = re.search(r"rounds 10  acknowledged (\d+)  lost 0  half-applied 0  problems 0  seed \d+", done.stdout)
+    found = re.search(
+        r"kills 300  rounds 75  acknowledged (\d+)  lost 0  half-applied 0  problems 0  seed", done.stdout
+    )
     assert found, done.stdout
     assert int(found[1]) > 0
 
 
-@pytest.mark.parametrize("plant", ["false-ack", "split-batch", "lazy-forget"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "plant", ["false-ack", "split-batch", "lazy-forget", "early-import", "rewritten-import", "raw-backup"]
+)
 def test_the_campaign_notices_a_broken_promise(tmp_path: Path, plant: str) -> None:
-    done = campaign(tmp_path, "--rounds", "10", "--seed", "1", "--plant", plant)
+    done = campaign(tmp_path, "--kills", "60", "--seed", "1", "--plant", plant)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert re.search(r"lost [1-9]|half-applied [1-9]", done.stdout), done.stdout
+    assert re.search(r"lost [1-9]|half-applied [1-9]|problems [1-9]", done.stdout), done.stdout

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from holdfast.adapters.sqlite.database import Database
 from holdfast.adapters.sqlite.rows import FORGOTTEN, marks
 from holdfast.adapters.sqlite.sealing import OpenRows
+from holdfast.errors import Damaged
 from holdfast.model.events import Bar, Entomb, EventType, Sealed
 from holdfast.model.ids import Id
 
@@ -27,10 +28,28 @@ _ERASED = (
     "tomb_seq = going.tomb_seq, receipt = ?2 "
     "FROM (SELECT value->>0 AS n, value->>1 AS tomb_seq FROM json_each(?1)) AS going WHERE memory.n = going.n"
 )
+_SESSIONS = "SELECT session FROM memory WHERE n IN (SELECT value FROM json_each(?)) AND session IS NOT NULL"
+"""Whose working memory goes too: it may hold what is forgotten in other words, and nothing says where it is from."""
 _PAYLOADS = (
     "UPDATE event SET (salt, payload) = (NULL, NULL) WHERE n IN (SELECT value FROM json_each(?)) AND type IN (1, 2)"
 )
 """The types are REMEMBERED and REVISED: only those hold what someone said."""
+_MISTAKEN = (
+    "SELECT e.seq FROM json_each(?) AS going CROSS JOIN event e ON e.seq = going.value->>1 "
+    "CROSS JOIN memory m ON m.n = going.value->>0 WHERE m.id <> e.record LIMIT 1"
+)
+"""Events that would erase another memory than theirs: a damaged index led to its number."""
+_INTRUDERS = (
+    "UPDATE event SET n = (SELECT m.n FROM memory m WHERE m.id = event.record) "
+    "WHERE n IN (SELECT value FROM json_each(?)) AND record IN (SELECT id FROM memory) "
+    "AND record <> (SELECT m.id FROM memory m WHERE m.n = event.n)"
+)
+"""Events that stand under the number of a memory they are not about: another's text must not go with it."""
+_STRAYED = (
+    "SELECT m.n, m.id FROM memory m WHERE m.n IN (SELECT value FROM json_each(?)) AND m.version > "
+    "(SELECT count(*) FROM event e WHERE e.n = m.n AND e.record = m.id AND e.type IN (1, 2))"
+)
+"""Memories with fewer events under their number than versions: where nothing was pruned, one stands under another."""
 _EVENTS = (
     "INSERT INTO event SELECT value->>0, ?2, value->>1, value->>2, ?3, value->>3, unhex(value->>4), value->>5, ?4, "
     "unhex(value->>6), unhex(value->>7), unhex(value->>8), unhex(value->>9) FROM json_each(?1)"
@@ -48,12 +67,26 @@ def erase(connection: Database, border: OpenRows, going: Sequence[tuple[int, int
     """Erase memories everywhere.
 
     Args:
-        going: Number of each memory and the event that says so.
+        going: Number of each memory and the event that says so, which is stored already.
+
+    Raises:
+        Damaged: one of these numbers is another memory's.
     """
     run = connection.execute
-    border.note_erased(connection, [n for n, _ in going])
-    run(_ERASED, (json.dumps(going), receipt)).fetchall()
     ns = json.dumps([n for n, _ in going])
+    if run(_MISTAKEN, (json.dumps(going),)).fetchone():
+        raise Damaged(
+            "An index of the space leads to another memory than the one to be forgotten. Nothing was changed: "
+            "`memory.storage.mend()` makes it again."
+        )
+    # What is erased is found by its number, which an altered byte may have made another's.
+    run(_INTRUDERS, (ns,)).fetchall()
+    if strayed := run(_STRAYED, (ns,)).fetchall():
+        connection.executemany("UPDATE event SET n = ?1 WHERE record = ?2 AND n <> ?1", strayed).fetchall()
+    border.note_erased(connection, [n for n, _ in going])
+    for table in ("scratch", "recent"):
+        run(f"DELETE FROM {table} WHERE session IN ({_SESSIONS})", (ns,)).fetchall()
+    run(_ERASED, (json.dumps(going), receipt)).fetchall()
     for table in _TABLES:
         run(f"DELETE FROM {table} WHERE n IN (SELECT value FROM json_each(?))", (ns,)).fetchall()
     run(_PAYLOADS, (ns,)).fetchall()
