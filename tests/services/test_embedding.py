@@ -9,7 +9,8 @@ import pytest
 from holdfast import Memory
 from holdfast.core.vectors import quantise
 from holdfast.errors import EmbedderError, EmbedderUnavailable, InvalidVector, ModelMismatch
-from holdfast.services import embedding
+from holdfast.services import embedding, refused_texts
+from holdfast.services.breaker import PAUSE_S
 from holdfast.testing.embedders import Fault, FaultyEmbedder, HashEmbedder
 from tests.services.scenes import bytes_of, found, state_of
 
@@ -69,7 +70,7 @@ def test_of_two_models_that_open_a_new_space_the_second_to_write_vectors_is_refu
 
 
 @FAULTS
-def test_a_failing_model_loses_nothing_and_recall_says_so(opened, path, model, fault, at_once):
+def test_a_failing_model_loses_nothing_and_recall_says_so(opened, path, model, fault, at_once, clock):
     memory = opened(path, embedder=model)
     model.fault = fault
     for fact in FACTS:
@@ -83,6 +84,7 @@ def test_a_failing_model_loses_nothing_and_recall_says_so(opened, path, model, f
     with pytest.raises((EmbedderError, InvalidVector)):
         memory.settle()
     model.fault = None
+    clock.advance(int(1000 * PAUSE_S))
     answer = memory.recall("Where is the blue folder?")
     assert (answer.degraded, answer.pending, answer[0].text) == (None, 0, FACTS[2])
     assert memory.check() == []
@@ -146,6 +148,69 @@ def test_a_text_the_model_cannot_take_does_not_block_the_others(embedded, model,
     assert embedded.settle() == 0
     assert embedded.summary().pending == 1
     assert embedded.recall("Where does Ada live?")[0].text == FACTS[0]
+
+
+class Unsteady(HashEmbedder):
+    """Gives no numbers for stored texts, so many times; the text that shows whether it works it always takes."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.asked = 0
+
+    def embed(self, texts):
+        vectors = super().embed(texts)
+        if list(texts) == [embedding.STAND_IN] or self.times <= 0:
+            return vectors
+        self.times -= 1
+        self.asked += 1
+        return np.full_like(vectors, np.nan)
+
+
+@pytest.mark.parametrize("times", range(1, 1 + len(refused_texts.AGAIN_S)))
+def test_a_text_that_failed_is_asked_for_again_later(opened, path, clock, times):
+    memory = opened(path, embedder=Unsteady(times))
+    memory.remember(FACTS[0])
+    for wait_s in refused_texts.AGAIN_S[:times]:
+        assert memory.settle() == 0, "there is nothing that waiting would bring now"
+        assert vectors_in(path) == 0
+        clock.advance(int(1000 * wait_s))
+    assert memory.settle() == 0
+    assert vectors_in(path) == 1
+    assert memory.recall("Lisbon").degraded is None
+
+
+def test_a_text_that_fails_again_and_again_is_asked_for_no_more(opened, path, clock):
+    model = Unsteady(1_000)
+    memory = opened(path, embedder=model)
+    memory.remember(FACTS[0])
+    for _ in range(3 * len(refused_texts.AGAIN_S)):
+        memory.settle()
+        clock.advance(10_000_000)
+    assert model.asked == 1 + len(refused_texts.AGAIN_S)
+
+
+def test_a_text_that_failed_is_asked_for_again_though_nobody_asks(opened, path, monkeypatch, clock):
+    monkeypatch.setattr(refused_texts, "AGAIN_S", (0.02,))
+    monkeypatch.setattr(refused_texts, "LEAST_WAKE_S", 0.01)
+    model = Unsteady(1)
+    memory = opened(path, embedder=model)
+    memory.remember(FACTS[0])
+    follower = memory._space.embedding
+    with follower._idle:
+        assert follower._idle.wait_for(lambda: model.asked and follower._is_through, 30)
+    clock.advance(20)
+    with follower._idle:
+        assert follower._idle.wait_for(lambda: vectors_in(path) == 1, 30)
+
+
+def test_a_revised_memory_is_asked_for_at_once(opened, path):
+    memory = opened(path, embedder=Unsteady(1))
+    fact = memory.remember(FACTS[0])
+    memory.settle()
+    memory.revise(fact.id, tags=["home"])
+    assert memory.settle() == 0
+    assert vectors_in(path) == 1
 
 
 def test_what_came_before_a_failure_is_kept(opened, path, model, monkeypatch, at_once):

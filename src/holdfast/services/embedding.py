@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -13,13 +14,17 @@ from numpy.typing import NDArray
 from holdfast.core.codec import readable_content
 from holdfast.core.decide import expect_model, set_model
 from holdfast.core.vectors import quantise
-from holdfast.errors import Closed, EmbedderError, EmbedderRefused, HoldfastError, InvalidVector
+from holdfast.errors import Closed, EmbedderRefused, InvalidVector
 from holdfast.model.events import Event, SetModel
 from holdfast.model.holdings import Holding
+from holdfast.model.insight import Summary
 from holdfast.model.records import entry_text
 from holdfast.ports.embedder import Embedder, Vectors
 from holdfast.ports.store import Entry, StoredVectors
+from holdfast.services.breaker import Breaker, Standing, breaker_of
 from holdfast.services.ledger import Ledger
+from holdfast.services.model_calls import MODEL_FAILURES, asked, checked_vectors
+from holdfast.services.refused_texts import RefusedTexts
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -34,12 +39,10 @@ WAIT_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Seconds to wait after the first, second, … failure of the model in a row."""
 CLOSE_S = 10.0
 """Seconds that closing waits for a model that is in the middle of a text."""
-
-
-UNIT_WITHIN = 1e-2
-"""How far from 1 the length of a vector may be."""
-MODEL_FAILURES = (EmbedderError, InvalidVector)
-"""What a model may fail with; the memory then goes on by words."""
+STAND_IN = "word"
+"""What a model is asked for to see whether it works at all."""
+_OF_THE_TEXT = (EmbedderRefused, InvalidVector)
+"""Failures that may be those of a text and not of the model."""
 
 
 class Embedding:
@@ -48,6 +51,10 @@ class Embedding:
     Args:
         embedder: None where there is no model; then nothing happens here.
         why_none: Why there is none, in words.
+
+    Attributes:
+        breaker: What leaves the model alone when it keeps failing; None where there is no model.
+        failure: What the background failed with when it last tried, in words; None where it did not.
     """
 
     def __init__(self, ledger: Ledger, embedder: Embedder | None, why_none: str | None) -> None:
@@ -55,15 +62,20 @@ class Embedding:
         self.embedder = embedder
         self.why_none = why_none
         self.failure: str | None = None
+        self.breaker: Breaker | None = None
         self._bound = False
         self._one_at_a_time = threading.Lock()
-        self._refused: set[int] = set()
+        self._refused = RefusedTexts(ledger.clock)
         self._wake = threading.Event()
         self._idle = threading.Condition()
         self._stopping = False
+        self._is_through = False
+        self._again = False
         self._thread: threading.Thread | None = None
         self._warming: threading.Thread | None = None
         if embedder is not None:
+            self.breaker = breaker_of(embedder, ledger.clock)
+            self.breaker.tell(self._breaker_changed)
             self._warm(embedder)
             with ledger.store.reading() as reader:
                 model, waiting = reader.model(), reader.backlog_size()
@@ -78,6 +90,7 @@ class Embedding:
         """Something was written that may want a vector."""
         if self.embedder is None or self._stopping:
             return
+        self._is_through = False
         self._wake.set()
         if self._thread is None:
             with self._idle:
@@ -99,31 +112,84 @@ class Embedding:
             if thread is not None and thread is not threading.current_thread():
                 thread.join(CLOSE_S)
 
+    def _breaker_changed(self) -> None:
+        """The model begins to be left alone, so somebody must see when it works again; or it does."""
+        with self._idle:
+            self._again = True
+            self._idle.notify_all()
+        self.written()
+
     def _follow(self) -> None:
         failures = 0
         while not self._stopping:
-            self._wake.wait()
+            self._wake.wait(self._refused.until_again_s())
             self._wake.clear()
             try:
-                while not self._stopping and self.embed_some(BATCH, BATCH_S):
+                self._see_whether_it_works()
+                while not self._stopping and not self._ledger.store.read_only and self.embed_some(BATCH, BATCH_S):
                     failures = 0
                 self.failure = None
             except Closed:
                 return
-            except Exception as error:  # noqa: BLE001 - the edge of a thread: whatever it was, the next try may work
+            except BaseException as error:  # noqa: BLE001 - the edge of a thread: whatever it was, the next try may work
                 # The texts are safe in the space; wait and try again, recall says that it is degraded.
                 self.failure = f"{type(error).__name__}: {error}"
-                pause = WAIT_S[min(failures, len(WAIT_S) - 1)]
+                self._rest(WAIT_S[min(failures, len(WAIT_S) - 1)])
                 failures += 1
-                with self._idle:
-                    self._idle.notify_all()
-                    self._idle.wait_for(lambda: self._stopping, pause if not self._stopping else 0)
                 self._wake.set()
                 continue
-            with self._idle:
-                self._idle.notify_all()
+            self._through()
+
+    def _rest(self, pause_s: float) -> None:
+        """Wait after a failure, until the breaker lets somebody through or says that the model works again."""
+        if self.breaker is not None:
+            # While another call tries the model there is no rest to wait for, but that one's end.
+            pause_s = self.breaker.rest_s or pause_s
+        self._through()
+        with self._idle:
+            self._idle.wait_for(lambda: self._stopping or self._again, pause_s if not self._stopping else 0)
+            self._again = False
+
+    def _through(self) -> None:
+        """Tell who waits that there is nothing to wait for, for now."""
+        with self._idle:
+            self._is_through = True
+            self._idle.notify_all()
+
+    def noted_in(self, summary: Summary) -> Summary:
+        """A summary that says how the model stands."""
+        if self.breaker is None:
+            return summary
+        return replace(summary, breaker=self.breaker.standing.value, model_failure=self.breaker.failure)
 
     # On demand
+
+    def ask(self, call: Callable[[A], B], given: A) -> B:
+        """Let the model do something, if it is not left alone.
+
+        Raises:
+            EmbedderError: whatever it failed with.
+        """
+        assert self.embedder is not None
+        assert self.breaker is not None
+        with self.breaker.asking():
+            return asked(self.embedder, call, given)
+
+    def catch_up(self, most: int, seconds: float) -> None:
+        """Embed what still waits, or wait while the background does; for so long, about.
+
+        Raises:
+            EmbedderError, InvalidVector, StoreError, ModelMismatch.
+        """
+        if not hasattr(self.embedder, "batch_size"):
+            self.embed_some(most, seconds, patience_s=seconds)
+            return
+        if self.breaker is None or self.breaker.standing is not Standing.CLOSED:
+            return  # why, the question's own vector says
+        # Nobody knows when a model behind a network answers.
+        self.written()
+        with self._idle:
+            self._idle.wait_for(lambda: self._is_through, seconds)
 
     def embed_some(self, most: int, seconds: float, patience_s: float = -1) -> int:
         """Embed the oldest of the backlog, as many as come ready in the time; gives how many were tried.
@@ -137,14 +203,16 @@ class Embedding:
         if self.embedder is None or not self._one_at_a_time.acquire(timeout=patience_s):
             return 0
         try:
+            self._see_whether_it_works()
             with self._ledger.store.reading() as reader:
                 after, batch = 0, list[tuple[Holding, Event]]()
                 while not batch:
                     waiting = reader.backlog(most, after)
                     if not waiting:
+                        self._refused.drop_due()
                         return 0
                     after = waiting[-1].n
-                    current = reader.current([held.n for held in waiting if held.n not in self._refused])
+                    current = reader.current([held.n for held in waiting if not self._refused.has(held)])
                     batch = [current[n] for n in sorted(current)]
             self._bind(self.embedder)
             clock, start = self._ledger.clock, self._ledger.clock.monotonic_s()
@@ -175,20 +243,32 @@ class Embedding:
         for held, event in batch:
             content = readable_content(event)
             if content is None:
-                self._refused.add(held.n)
+                self._refused.give_up(held)
             else:
                 some.append((held, (content.author, content.text, content.caption)))
         try:
-            made = asked(embedder, embedder.embed, [entry_text(*entry) for _, entry in some])
-            vectors.extend(checked_vectors(made, len(some), embedder))
+            vectors.extend(self._made(embedder, [entry_text(*entry) for _, entry in some]))
             ready.extend(some)
-        except (EmbedderRefused, InvalidVector) as error:
+        except _OF_THE_TEXT:
+            # Is it these texts, or the model?
+            self._see_whether_it_works(surely=True)
             if len(some) > 1:
                 self._embed_singly(embedder, batch, ready, vectors)
-            elif isinstance(error, EmbedderRefused):
-                self._refused.add(some[0][0].n)
             else:
-                raise
+                self._refused.refuse([some[0][0]])
+
+    def vectors_of(self, embedder: Embedder, texts: Sequence[str]) -> Vectors:
+        """What a model makes of texts.
+
+        Raises:
+            EmbedderError, InvalidVector.
+        """
+        return checked_vectors(asked(embedder, embedder.embed, texts), len(texts), embedder)
+
+    def _made(self, embedder: Embedder, texts: Sequence[str]) -> Vectors:
+        assert self.breaker is not None
+        with self.breaker.asking(unjudged=_OF_THE_TEXT):
+            return self.vectors_of(embedder, texts)
 
     def _embed_singly(
         self,
@@ -198,19 +278,38 @@ class Embedding:
         vectors: list[NDArray[np.float32]],
     ) -> None:
         """Find the texts that a batch failed for, so that they do not keep the others waiting."""
-        failed, before = dict[int, InvalidVector](), len(ready)
-        for one in batch:
+        failed = list[Holding]()
+        for held, event in batch:
+            content = readable_content(event)
+            if content is None:
+                continue
+            entry = content.author, content.text, content.caption
             try:
-                self._embed(embedder, [one], ready, vectors)
-            except InvalidVector as error:
-                failed[one[0].n] = error
-        # A model that fails for every text is broken; one that fails for some cannot take those.
-        if failed and len(ready) == before:
-            raise next(iter(failed.values()))
-        self._refused.update(failed)
+                vectors.extend(self._made(embedder, [entry_text(*entry)]))
+                ready.append((held, entry))
+            except _OF_THE_TEXT:
+                failed.append(held)
+        if failed:
+            # It may have ceased to work meanwhile, and then these are not to blame.
+            self._see_whether_it_works(surely=True)
+        self._refused.refuse(failed)
+
+    def _see_whether_it_works(self, *, surely: bool = False) -> None:
+        """Ask the model for a text that any model takes, where it is left alone or, ``surely``, in any case.
+
+        Raises:
+            EmbedderError, InvalidVector: it does not work.
+        """
+        if self.embedder is None or self.breaker is None:
+            return
+        if surely or self.breaker.standing is not Standing.CLOSED:
+            with self.breaker.asking():
+                checked_vectors(asked(self.embedder, self.embedder.embed, [STAND_IN]), 1, self.embedder)
 
     def _store(self, embedder: Embedder, ready: Sequence[tuple[Holding, Entry]], vectors: Vectors) -> None:
         values, scales = quantise(vectors)
+        for held, _ in ready:
+            self._refused.taken(held)
         ns = [held.n for held, _ in ready]
         self._ledger.store.put_vectors(
             ns,
@@ -222,7 +321,7 @@ class Embedding:
 
     def _bind(self, embedder: Embedder) -> None:
         if not self._bound:
-            name, dimensions = embedder.fingerprint, embedder.dimensions
+            name, dimensions = embedder.fingerprint, self.ask(lambda _: embedder.dimensions, None)
             self._ledger.write(lambda view, secret: (set_model(view, name, dimensions), None))
             self._bound = True
 
@@ -244,8 +343,9 @@ class Embedding:
         """
         if self.embedder is None:
             return None
-        vector = np.asarray(asked(self.embedder, self.embedder.embed_query, text))
-        return checked_vectors(vector[np.newaxis], 1, self.embedder)[0]
+        assert self.breaker is not None
+        with self.breaker.asking():
+            return checked_vectors([asked(self.embedder, self.embedder.embed_query, text)], 1, self.embedder)[0]
 
     def settle(self, timeout_s: float | None, *, progress: Callable[[int, int], None] | None = None) -> int:
         """Wait until nothing waits for a vector; gives how many still do when time is up.
@@ -268,54 +368,5 @@ class Embedding:
 
     def _waiting(self) -> int:
         with self._ledger.store.reading() as reader:
-            refused = reader.current(sorted(self._refused))
-            return reader.backlog_size() - sum(held.live for held, _ in refused.values())
-
-
-def asked(embedder: Embedder, call: Callable[[A], B], given: A) -> B:
-    """What a model answers.
-
-    Raises:
-        EmbedderError: whatever it failed with.
-    """
-    try:
-        return call(given)
-    except HoldfastError:
-        raise
-    except Exception as error:  # a model is foreign code; its memories go on by words
-        raise EmbedderError(
-            f"The model {embedder.fingerprint} failed ({type(error).__name__}: {error}). "
-            "Stored memories are kept and will be embedded later."
-        ) from error
-
-
-def checked_vectors(vectors: Vectors, count: int, embedder: Embedder) -> Vectors:
-    """What a model returned, if it is what the port promises.
-
-    Raises:
-        InvalidVector: wrong shape, values that are not finite numbers, or a length that is not 1.
-    """
-    try:
-        vectors = np.asarray(vectors, np.float32)
-    except (TypeError, ValueError) as error:
-        raise InvalidVector(
-            f"The model {embedder.fingerprint} gave no rectangle of numbers ({error}). Nothing was written."
-        ) from None
-    if vectors.shape != (count, embedder.dimensions):
-        raise InvalidVector(
-            f"The model {embedder.fingerprint} gave vectors of shape {vectors.shape}; expected "
-            f"{(count, embedder.dimensions)}. Nothing was written."
-        )
-    # Of a single one, a question's, one sum tells both; what it does not clear is looked at more closely.
-    if count == 1 and abs(float(np.vdot(vectors, vectors)) - 1) <= UNIT_WITHIN:
-        return vectors
-    if not np.isfinite(vectors).all():
-        raise InvalidVector(f"The model {embedder.fingerprint} gave values that are not finite. Nothing was written.")
-    lengths = np.linalg.norm(vectors, axis=1)
-    if count and float(np.abs(lengths - 1).max()) > UNIT_WITHIN:
-        worst = float(lengths[int(np.abs(lengths - 1).argmax())])
-        raise InvalidVector(
-            f"The model {embedder.fingerprint} gave a vector of length {worst:.4g}; vectors have length 1. "
-            "Nothing was written."
-        )
-    return vectors
+            refused = reader.current(self._refused.numbers())
+            return reader.backlog_size() - sum(held.live and self._refused.has(held) for held, _ in refused.values())

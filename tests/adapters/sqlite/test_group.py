@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.adapters.sqlite import group as group_module
 from holdfast.adapters.sqlite.group import MOST_PER_COMMIT, GroupCommit
 from holdfast.core import decide
 from holdfast.core.proof import chain_problems
@@ -21,6 +22,12 @@ from holdfast.model.records import Content, Kind
 from holdfast.ports.store import Commit
 from holdfast.testing.store_desk import Desk, PlannedFailure, readable
 from tests.adapters.sqlite.desks import desk_at
+
+
+@pytest.fixture(autouse=True)
+def _told_or_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits is told: the look that a waiting caller takes by itself comes too late for any test."""
+    monkeypatch.setattr(group_module, "LOOK_S", 45.0)
 
 
 class Counted(deque[Any]):
@@ -36,23 +43,14 @@ class Counted(deque[Any]):
 
 
 def together(group: GroupCommit, leading: Callable[[], Any], following: list[Callable[[], Any]]) -> list[Future[Any]]:
-    """Run one caller and, in the transaction after his, all others at once; gives what became of each."""
+    """Let callers wait until all of them do, and then begin; gives what became of somebody apart, and of each."""
     group._queue = queue = Counted()
-    inside = threading.Event()
-
-    def lead() -> Any:
-        def hold() -> None:
-            inside.set()
-            for _ in range(1 + len(following)):  # his own, too
-                queue.arrived.acquire()
-
-        group.run(hold)
-        return leading()
-
     with ThreadPoolExecutor(len(following) + 1) as pool:
-        first = pool.submit(lead)
-        assert inside.wait(60)
-        return [first, *(pool.submit(work) for work in following)]
+        with group.idle():
+            done = [pool.submit(work) for work in following]
+            for _ in following:
+                assert queue.arrived.acquire(timeout=30)
+        return [pool.submit(leading), *done]
 
 
 class Tape:
@@ -107,7 +105,124 @@ def test_callers_who_wait_share_one_transaction() -> None:
     tape = Tape()
     done = together(tape.group, lambda: "first", [lambda n=n: tape.group.run(lambda: n) for n in range(50)])
     assert [outcome(future) for future in done] == ["first", *range(50)]
-    assert tape.notes.count("begin") == tape.notes.count("commit") == 2
+    assert tape.notes.count("begin") == tape.notes.count("commit") == 1
+
+
+def test_who_comes_while_the_leader_works_is_taken_in() -> None:
+    tape = Tape()
+    tape.group._queue = queue = Counted()
+    inside = threading.Event()
+
+    def hold() -> str:
+        inside.set()
+        for _ in range(1 + 20):  # his own, too
+            assert queue.arrived.acquire(timeout=30)
+        return "held"
+
+    with ThreadPoolExecutor(21) as pool:
+        first = pool.submit(tape.group.run, hold)
+        assert inside.wait(60)
+        others = [pool.submit(tape.group.run, lambda n=n: n) for n in range(20)]
+        assert [outcome(future) for future in (first, *others)] == ["held", *range(20)]
+    assert tape.notes.count("begin") == tape.notes.count("commit") == 1
+
+
+class SlowTape(Tape):
+    """Its commits take until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committing, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
+        self.group._queue = self.queue = Counted()
+
+    def commit(self) -> None:
+        super().commit()
+        self.committing.release()
+        assert self.go_on.acquire(timeout=30)
+
+
+def test_who_is_done_does_not_wait_for_the_next_transaction() -> None:
+    tape = SlowTape()
+    with ThreadPoolExecutor(4) as pool:
+        with tape.group.idle():
+            done = [pool.submit(tape.group.run, lambda n=n: n) for n in range(3)]
+            for _ in done:
+                assert tape.queue.arrived.acquire(timeout=30)
+        assert tape.committing.acquire(timeout=30)
+        later = pool.submit(tape.group.run, lambda: "later")
+        assert tape.queue.arrived.acquire(timeout=30)
+        tape.go_on.release()
+        assert tape.committing.acquire(timeout=30), "nobody leads those who came during the commit"
+        assert [future.result(60) for future in done] == [0, 1, 2]
+        assert not later.done()
+        tape.go_on.release()
+        assert later.result(60) == "later"
+
+
+def test_who_keeps_the_writers_waiting_comes_before_those_who_wait_and_they_go_on_after() -> None:
+    tape, order = SlowTape(), list[str]()
+
+    def still() -> None:
+        with tape.group.idle():
+            order.append("still")
+
+    with ThreadPoolExecutor(5) as pool:
+        first = pool.submit(tape.group.run, lambda: None)
+        assert tape.committing.acquire(timeout=30)
+        wanting = pool.submit(still)
+        while not tape.group.idle().wanted:
+            assert not wanting.done()
+        later = [pool.submit(tape.group.run, lambda n=n: order.append(f"writer {n}")) for n in range(3)]
+        for _ in range(4):
+            assert tape.queue.arrived.acquire(timeout=30)
+        tape.go_on.release(4)
+        assert [outcome(future) for future in (first, wanting, *later)] == [None] * 5
+    assert order[0] == "still"
+    assert sorted(order[1:]) == [f"writer {n}" for n in range(3)]
+
+
+def test_nobody_begins_to_lead_while_somebody_is_about_to_keep_the_writers_waiting() -> None:
+    tape, order = Tape(), list[str]()
+    lead, at_the_door, writer_waits = tape.group._lead, threading.Event(), threading.Event()
+
+    class Door:
+        """Who comes in to keep the writers waiting is slow about it, until a writer has decided to wait."""
+
+        def acquire(self, blocking: bool = True) -> bool:
+            if blocking:
+                at_the_door.set()
+                assert writer_waits.wait(30), "the writer did not wait"
+            return lead.acquire(blocking)
+
+        release, locked = lead.release, lead.locked
+
+    class Told:
+        def __init__(self, told: threading.Lock) -> None:
+            self.release = told.release
+            self._told = told
+
+        def acquire(self, timeout: float) -> bool:
+            writer_waits.set()
+            return self._told.acquire(timeout=timeout)
+
+    class Noticed(deque[Any]):
+        def append(self, item: Any) -> None:
+            item.told = Told(item.told)
+            super().append(item)
+
+    def still() -> None:
+        with tape.group.idle():
+            order.append("still")
+
+    tape.group._lead = tape.group._idle._lead = Door()
+    tape.group._queue = Noticed()
+    with ThreadPoolExecutor(1) as pool:
+        wanting = pool.submit(still)
+        assert at_the_door.wait(30)
+        tape.group.run(lambda: order.append("writer"))
+        writer_waits.set()
+        wanting.result(30)
+    assert order == ["still", "writer"]
 
 
 def test_a_transaction_takes_a_bounded_number_of_callers() -> None:
@@ -115,7 +230,7 @@ def test_a_transaction_takes_a_bounded_number_of_callers() -> None:
     count = MOST_PER_COMMIT + 10
     done = together(tape.group, lambda: None, [lambda n=n: tape.group.run(lambda: n) for n in range(count)])
     assert [outcome(future) for future in done[1:]] == list(range(count))
-    assert tape.notes.count("commit") == 3
+    assert tape.notes.count("commit") == 2
 
 
 def test_waiting_writers_share_one_durable_commit(desk: Desk) -> None:
@@ -125,7 +240,7 @@ def test_waiting_writers_share_one_durable_commit(desk: Desk) -> None:
     done = together(group, lambda: None, [lambda n=n: desk.fact(f"fact {n}") for n in range(40)])
     assert [future.exception() for future in done] == [None] * 41
     assert desk.read(lambda r: r.count()) == 40
-    assert len(commits) == 2
+    assert len(commits) == 1
     assert chain_problems(desk.read(lambda r: list(r.events(0, 100)))) == []
 
 
@@ -247,6 +362,41 @@ def test_an_interrupt_just_after_the_commit_writes_nothing_twice() -> None:
     assert len(struck) == 1
     assert sorted(ran) == ["a", "b", "c"]
     assert {outcome(future) for future in done[1:4] if future not in struck} <= {"a", "b", "c"}
+
+
+class Interrupting(Counted):
+    """A queue in which an interrupt arrives as one of its items has just been looked at or has left it."""
+
+    def __init__(self, at: int, *, left: bool) -> None:
+        super().__init__()
+        self.at, self.left, self.taken = at, left, 0
+
+    def popleft(self) -> Any:
+        self.taken += 1
+        if self.taken == self.at and not self.left:
+            raise KeyboardInterrupt
+        item = super().popleft()
+        if self.taken == self.at:
+            raise KeyboardInterrupt
+        return item
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_an_interrupt_while_callers_are_taken_in_loses_and_repeats_nobody(at: int, left: bool) -> None:
+    tape, done = Tape(), list[int]()
+    tape.group._queue = queue = Interrupting(at, left=left)
+    with ThreadPoolExecutor(3) as pool:
+        with tape.group.idle():
+            others = [pool.submit(tape.group.run, lambda n=n: done.append(n)) for n in range(3)]
+            for _ in others:
+                assert queue.arrived.acquire(timeout=30)
+        outcomes = [future.exception(timeout=30) for future in others]
+    assert [type(error) for error in outcomes].count(KeyboardInterrupt) == 1
+    served = sorted(done)
+    assert len(served) == len(set(served)) == 2
+    assert not tape.open
+    assert not queue
 
 
 def test_many_threads_write_at_once_and_nothing_is_lost(desk: Desk) -> None:
