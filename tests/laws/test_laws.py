@@ -6,16 +6,21 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from holdfast.core import decide
 from holdfast.core.proof import chain_problems, verify_payload
+from holdfast.core.pruning import KeptEvents
+from holdfast.core.receipts import ERASABLE
 from holdfast.core.secrets import text_digest
 from holdfast.errors import Damaged, Gone, InvalidInput, KeyReused
 from holdfast.model.events import BarReason, EventType
 from holdfast.model.ids import Id, keyed_id
+from holdfast.services.chains import journal_problems
+from holdfast.services.ledger import Ledger
 from holdfast.services.past import copy_until
+from holdfast.services.pruning import prune_to, snapshot_at
 from holdfast.testing.reference import reference_records
 from tests.laws.worlds import FACTORIES, SECRET, World, content, make_world, rival_steps, run_step, steps
 
@@ -120,32 +125,136 @@ def test_a_forgotten_memory_never_comes_back(factory, history):
                 assert texts == []
 
 
+@stores
+@given(history=steps, later=steps, cut=st.integers(0, 40))
+def test_pruning_changes_nothing_that_is_held_and_the_rest_still_verifies(factory, history, later, cut):
+    world = run(factory, history)
+    for node in world.nodes:
+        before, newest = node.digest(), newest_of(node)
+        prune(node, min(cut, newest.seq))
+        assert (node.digest(), newest_of(node).hlc >= newest.hlc) == (before, True)
+        assert node.ledger.rebuild() == before
+        assert problems_of(node) == []
+    # A pruned space goes on like any other, and can be pruned again.
+    for step in later:
+        run_step(world, step)
+    for node in world.nodes:
+        assert problems_of(node) == []
+        before = node.digest()
+        prune(node, newest_of(node).seq)
+        assert (node.digest(), problems_of(node)) == (before, [])
+        assert node.ledger.rebuild() == before
+
+
+@stores
+@given(history=steps, later=steps, cut=st.integers(0, 40))
+def test_the_past_above_the_horizon_is_as_it_was(factory, history, later, cut):
+    world = run(factory, history, count=1)
+    node = world.nodes[0]
+    prune(node, min(cut, newest_of(node).seq))
+    seen = {newest_of(node).seq: node.digest()}
+    for step in later:
+        run_step(world, step)
+        seen[newest_of(node).seq] = node.digest()
+    forgets = [event.seq for event in node.events() if event.header.type is EventType.FORGOTTEN]
+    with node.ledger.store.reading() as reader:
+        snapshot = reader.horizon()
+    for seq, digest in seen.items():
+        if not any(forget > seq for forget in forgets) and seq >= snapshot.seq:
+            past = factory(node.ledger.store.identity)
+            copy_until(node.ledger.store, past, seq)
+            with past.reading() as then:
+                assert then.digest() == digest
+
+
+@stores
 @given(history=steps, cut=st.integers(0, 40))
-def test_pruning_changes_nothing_that_is_held_and_the_rest_still_verifies(history, cut):
+def test_a_copy_cut_at_the_horizon_goes_on_above_it_and_loses_nothing_of_that(factory, history, cut):
+    node = run(factory, [*history, ("fact", 0, 0, 0), ("forget", 0, 0, 0)], count=1).nodes[0]
+    # The event at the horizon is one that is pruned, where there is such a one.
+    seqs = [event.seq for event in node.events() if event.erased] or [newest_of(node).seq]
+    prune(node, seqs[cut % len(seqs)])
+    with node.ledger.store.reading() as reader:
+        horizon = reader.horizon()
+    assume(horizon)
+    copy = factory(node.ledger.store.identity)
+    copy_until(node.ledger.store, copy, horizon.seq)
+    ledger = Ledger(copy, node.clock)
+    command = decide.Take(content("Fern keeps bees."), Id(b"z" * 16), readmit=True)
+    ledger.write(lambda view, secret: decide.take(view, command, secret))
+    copy.drop_pruned(0, 1_000)
+    with copy.reading() as reader:
+        held = reader.find(Id(b"z" * 16))
+        assert held.seq == reader.head().seq == horizon.seq + 1
+        assert reader.event(held.seq).header.record == held.id
+        assert journal_problems(reader) == []
+
+
+@given(history=steps, cut=st.integers(0, 40))
+def test_what_stays_below_the_horizon_still_says_something(history, cut):
     for node in run(FACTORIES["reference"], history).nodes:
         store = node.ledger.store
-        before, records, newest = node.digest(), reference_records(store), store.head()
-        store.prune(cut)
-        later = [event for event in store.journal if event.seq > cut]
-        assert chain_problems(later, store.anchors) == []
-        assert node.ledger.rebuild() == before
+        records = reference_records(store)
+        prune(node, min(cut, newest_of(node).seq))
         assert reference_records(store) == records
-        assert store.head() == newest
-        for event in store.journal:
+        horizon = store.horizon().seq
+        below = [event for event in store.journal if event.seq <= horizon and event.header.type in ERASABLE]
+        by_record: dict[Id, int] = {}
+        for event in below:
             assert verify_payload(event)
-        kept = [event for event in store.journal if event.seq <= cut]
-        assert all(_still_says_something(store, event) for event in kept)
+            by_record[event.header.record] = by_record.get(event.header.record, 0) + 1
+        assert all(count <= 2 for count in by_record.values())
 
 
-def _still_says_something(store, event) -> bool:
-    stamp = event.header.stamp
-    cell = store.cells.get(event.header.record)
-    rows = (cell.put, cell.close, cell.tomb) if cell else ()
-    return (
-        any(row and row[0] == stamp for row in rows)
-        or any(held[0] == stamp for held in store.bars.values())
-        or (store.bound is not None and store.bound[0] == stamp)
-    )
+@stores
+@given(history=steps, cut=st.integers(0, 40), at=st.integers(0, 100))
+def test_an_event_below_the_horizon_that_was_altered_or_dropped_is_noticed(factory, history, cut, at):
+    node = run(factory, [("fact", 0, 0, 0), *history]).nodes[0]
+    prune(node, max(1, min(cut, newest_of(node).seq)))
+    with node.ledger.store.reading() as reader:
+        horizon, events = reader.horizon(), list(reader.events(0, 100_000))
+    below = [event for event in events if event.seq <= horizon.seq]
+    assume(below)
+    one = below[at % len(below)]
+    altered = replace(one, header=replace(one.header, version=one.header.version + 1))
+    for changed in ([e for e in events if e is not one], [altered if e is one else e for e in events]):
+        kept = KeptEvents(horizon)
+        assert [*chain_problems(kept.passing(changed), kept.anchors), *kept.problems()] != []
+
+
+@stores
+def test_the_newest_version_by_clock_stays_not_the_newest_by_arrival(factory):
+    world = make_world(factory, 2)
+    behind, ahead = world.nodes
+    run_step(world, ("fact", 0, 0, 0))
+    ahead.ledger.merge(behind.events())
+    ahead.clock.advance(3_600_000)
+    run_step(world, ("revise", 1, 0, 0))
+    run_step(world, ("revise", 0, 5, 0))
+    run_step(world, ("revise", 0, 5, 0))
+    ahead.ledger.merge(behind.events())
+    before = ahead.digest()
+    prune(ahead, newest_of(ahead).seq)
+    assert ahead.ledger.rebuild() == before
+    with ahead.ledger.store.reading() as reader:
+        types = [event.header.type for event in reader.events(0, 100)]
+    assert types == [EventType.REMEMBERED, EventType.REVISED, EventType.PRUNED]
+
+
+def newest_of(node):
+    with node.ledger.store.reading() as reader:
+        return reader.head()
+
+
+def prune(node, seq: int) -> None:
+    with node.ledger.store.reading() as reader:
+        snapshot = snapshot_at(reader, seq)
+    prune_to(node.ledger, snapshot)
+
+
+def problems_of(node) -> list[str]:
+    with node.ledger.store.reading() as reader:
+        return journal_problems(reader)
 
 
 @stores

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-from holdfast.core.apply import apply
-from holdfast.errors import Closed, Damaged, InvalidInput
-from holdfast.model.events import Event, Sealed
+from holdfast.core.apply import replay
+from holdfast.errors import Closed, HistoryPruned, InvalidInput
+from holdfast.model.events import Event
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id
-from holdfast.model.times import When, parse_when
-from holdfast.ports.store import Commit, Entry, Reader, SpaceStore
+from holdfast.model.snapshots import Cut, Snapshot
+from holdfast.model.times import When, format_when, parse_when
+from holdfast.ports.store import Entry, Reader, SpaceStore
 
 PER_COMMIT = 2_000
 SPOILT = (
@@ -27,9 +28,11 @@ class PastStore(SpaceStore, Protocol):
 
     Attributes:
         why_closed: What is told to whoever uses it after it was closed.
+        earlier_events: Gives the events of a memory up to that snapshot.
     """
 
     why_closed: str | None
+    earlier_events: Callable[[Id], Sequence[Event]] | None
 
 
 class Pasts:
@@ -73,38 +76,88 @@ def cut_of(store: SpaceStore, moment: When | None, seq: int | None) -> tuple[int
 
     Raises:
         InvalidInput: neither or both were given, or the number is not one of the journal's.
+        HistoryPruned: the journal does not reach back that far any more.
     """
     if (moment is None) == (seq is None):
         raise InvalidInput("Give either a time or an event's number, to say which past is meant.")
     with store.reading() as reader:
-        newest = reader.head().seq
+        newest, horizon = reader.head().seq, reader.horizon()
         if seq is not None:
             is_number = isinstance(seq, int) and not isinstance(seq, bool)  # pyright: ignore[reportUnnecessaryIsInstance]
             if not is_number or not 0 <= seq <= newest:
                 raise InvalidInput(
                     f"There is no event {seq!r:.60}; the journal has 1 to {newest} (0 is before the first)."
                 )
-            return seq, reader.event(seq).header.at_ms if seq else 0
+            if horizon and seq < horizon.seq:
+                raise _pruned(horizon, f"event {seq:,}")
+            return seq, reader.written_ms(seq)
     # Clocks of several nodes are not in the order of arrival: each event is looked at when it is copied.
-    return newest, parse_when(moment or "")
+    at_ms = parse_when(moment or "")
+    if horizon and at_ms < horizon.hlc >> 16:
+        raise _pruned(horizon, format_when(at_ms))
+    return newest, at_ms
+
+
+def _refuse_pruned(reader: Reader, last_seq: int, at_ms: int | None) -> None:
+    """Raise `HistoryPruned` where the history begins later than a cut, in the view that is copied from."""
+    horizon = reader.horizon()
+    if horizon and last_seq < horizon.seq:
+        raise _pruned(horizon, f"event {last_seq:,}")
+    if horizon and at_ms is not None and at_ms < horizon.hlc >> 16:
+        raise _pruned(horizon, format_when(at_ms))
+
+
+def _pruned(horizon: Snapshot, wanted: str) -> HistoryPruned:
+    return HistoryPruned(
+        f"The history before event {horizon.seq:,} ({format_when(horizon.hlc >> 16)}) was pruned, so the space cannot "
+        f"be shown as it was at {wanted}. What is held now is all there; a backup from before the pruning has the rest."
+    )
 
 
 def copy_until(store: SpaceStore, into: SpaceStore, last_seq: int, at_ms: int | None = None) -> None:
     """Replay events up to a number, and a time where one is given, into an empty store.
 
     What was erased since stays erased, because its payload is gone.
+
+    Raises:
+        HistoryPruned: the journal does not reach back that far any more, maybe only since the cut was chosen.
     """
     secret = store.identity.secret
     with store.reading() as reader:
-        batch = list[Event]()
-        for event in _events(reader, last_seq):
-            if at_ms is None or event.header.at_ms <= at_ms:
-                batch.append(event)
-            if len(batch) == PER_COMMIT:
-                into.commit(_storing(batch, secret))
-                batch = []
-        if batch:
-            into.commit(_storing(batch, secret))
+        _refuse_pruned(reader, last_seq, at_ms)
+        into.copy_past(reader, Cut(last_seq, at_ms), lambda events: replay(events, secret))
+
+
+def is_before(store: SpaceStore, moment: When | None, seq: int | None) -> bool:
+    """Whether what is asked for lies before the snapshot that a view of the past began from, so that it lacks it."""
+    with store.reading() as reader:
+        begun = reader.horizon()
+    if begun is None:
+        return False
+    return seq < begun.seq if seq is not None else moment is not None and parse_when(moment) < begun.hlc >> 16
+
+
+def show_past(store: SpaceStore, past: PastStore, last_seq: int, at_ms: int | None = None) -> bool:
+    """As `copy_until`, for a view that is only read: it begins from the newest snapshot there is.
+
+    Returns whether it lacks what was before that snapshot.
+    """
+    secret = store.identity.secret
+    with store.reading() as reader:
+        _refuse_pruned(reader, last_seq, at_ms)
+        base = reader.snapshot(last_seq, at_ms)
+        cut = Cut(last_seq, at_ms, base, lends=True)
+        past.copy_past(reader, cut, lambda events: replay(events, secret))
+    if base is None or base.is_horizon:
+        return False
+    base_seq = base.seq
+
+    def earlier_events(record: Id) -> Sequence[Event]:
+        with store.reading() as reader:
+            return [event for event in reader.events_of(record) if event.seq <= base_seq]
+
+    past.earlier_events = earlier_events
+    return True
 
 
 def lend_vectors(store: SpaceStore, into: SpaceStore, entry_of: Callable[[Event], Entry]) -> None:
@@ -134,16 +187,3 @@ def _lend(
         stored,
         model,
     )
-
-
-def _storing(batch: Sequence[Event], secret: bytes) -> Callable[[Reader], Commit[None]]:
-    return lambda view: Commit(tuple(Sealed(event, apply(event, secret)) for event in batch), None)
-
-
-def _events(reader: Reader, last_seq: int) -> Iterator[Event]:
-    after = 0
-    while after < last_seq and (batch := reader.events(after, min(1_000, last_seq - after))):
-        yield from batch
-        after = batch[-1].seq
-    if after < last_seq:
-        raise Damaged(f"The journal ends at event {after}, before {last_seq}. Run `holdfast check`.")
