@@ -33,12 +33,31 @@ bench: setup ## Print every figure with its bound.
 	$(RUN) python -m bench.figures
 	$(RUN) python -m bench.recall
 	$(RUN) python -m bench.profile
+	$(RUN) python -m bench.sizes --entries 10000 100000
+	$(RUN) python -m bench.group_commit
+	$(RUN) python -m bench.metrics_speed
+	$(RUN) python -m bench.working
+	$(RUN) python -m bench.mentions
+	$(RUN) python -m bench.summaries
 
-nightly: setup ## The long campaigns: property tests with many more examples, long texts, 1,000 kills.
+nightly: setup ## The long campaigns: property tests with many more examples, long texts, 5,000 kills.
 	HOLDFAST_CAMPAIGN=nightly $(RUN) pytest -q
-	$(RUN) python -m bench.kill --rounds 1000
+	$(RUN) python -m bench.kill --kills 5000 --seconds 900
 	$(RUN) python -m bench.powercut --states 5000
 	$(RUN) python -m bench.iofaults
+	$(RUN) python -m bench.bitrot --flips 1000
+	$(RUN) python -m bench.upgrades
+	$(RUN) python -m bench.contention --writes 2500
+	$(RUN) python -m bench.mixed --keys 4000
+	$(RUN) python -m bench.retries --keys 10000
+	$(RUN) python -m bench.interleaving --count 1000
+	$(RUN) python -m bench.outage --rounds 3
+	$(RUN) python -m bench.group_commit
+	$(RUN) python -m bench.replay --histories 1000 --events 200000
+	$(RUN) python -m bench.time_travel --histories 1000
+	$(RUN) python -m bench.converge --histories 20000
+	$(RUN) python -m bench.prune_kill --kills 100
+	$(RUN) python -m bench.long_life --events 300000
 	$(RUN) python -m bench.import_kill --megabytes 50 --kills 20
 	$(RUN) python -m bench.backups --rounds 50
 	$(RUN) python -m bench.forgetting canaries

@@ -48,7 +48,7 @@ PLANTED = frozenset(
         "source",
         "arguments",
         "valid_from",
-        "asked",
+        "body",
     ]
 )
 """Fields of a memory that hold a canary, or what tells some of them from all others."""
@@ -74,6 +74,9 @@ ACCOUNTED = {
     "visitor": "ref principal",
     "access": "visitor node reads listed writes first_ms last_ms",
     "touch": "n visitor node count first_ms last_ms",
+    "snapshot": "seq hlc at_ms anchors kept digest is_horizon seal",
+    "scratch": "session key value expires_ms",
+    "recent": "place session id at_ms line expires_ms episode_ms",
     "sqlite_sequence": "name seq",
 }
 """Every column of a space, so that a new one cannot be overlooked. Whatever may hold words is looked through, as
@@ -194,11 +197,30 @@ class Nest:
             )
             if one.way == "id":
                 one.ids.append(memory.expect(f"What is {one.on('question')}?", contains=one.on("expected")).id)
+            self._set_aside(memory, one)
             below = memory.remember(f"And so {one.on('below')}.", sources=[made.id], origin="inferred")
             memory.recall(one.on("text"))
             one.ids += [made.id, below.id]
         memory.settle()
         self.entries = [record.entry for record in memory.records() if words_in(record.entry.encode(), self.canaries)]
+
+    def _set_aside(self, memory: Memory, one: Canary) -> None:
+        """Blocks and intentions, of those that are forgotten in a way that reaches them."""
+        if one.way in ("id", "mentions"):
+            block = memory.blocks.create(
+                one.on("label"), f"It says {one.on('block')} {one.on('text')}.", description=one.on("described")
+            )
+            memory.blocks.write(block.label, "It says nothing any more.")
+            one.ids.append(block.id)
+        if one.way in ("id", "about", "session"):
+            intention = memory.intentions.add(
+                f"Ask about {one.on('intended')}.", event=one.on("event"),
+                about=one.on("author" if one.turn else "subject"),
+                session=one.on("session") if one.way == "session" else None,
+            )  # fmt: skip
+            memory.intentions.fire(one.on("event"))
+            memory.intentions.take(session=one.on("taker"))
+            one.ids.append(intention.id)
 
     def conversation(self) -> str:
         """A line of a file with what some of the canaries said, to be imported, and imported again."""
@@ -222,7 +244,10 @@ class Nest:
             tags=(one.on("tag"), *(("canaries",) if one.way == "tag" else ())),
             attributes={one.on("name"): one.on("value")},
         )
-        one.ids.append(memory.session(one.on("session")).add_many([turn])[0].id)
+        chat = memory.session(one.on("session"))
+        one.ids.append(chat.add_many([turn])[0].id)
+        if one.way == "session":  # a value makes the session itself a record, which goes with the session alone
+            chat.scratch.put("note", one.on("noted"))
 
     def _state(self, memory: Memory, one: Canary, place: int) -> None:
         record = memory.remember(
@@ -320,7 +345,8 @@ def words_in_terms(nest: Nest, memory: Memory) -> set[str]:
         for term in term_hashes(word, key)
     }
     with space.store.reading() as reader:
-        blobs = [row[0] for row in reader.rows("SELECT terms FROM memory WHERE terms IS NOT NULL")]
+        # Behind the terms stands their check, of four bytes.
+        blobs = [row[0][:-4] for row in reader.rows("SELECT terms FROM memory WHERE terms IS NOT NULL")]
     stored = set(decode_terms(blobs).hashes.tolist()) if blobs else set[int]()
     return {word for term, word in wanted.items() if term in stored}
 
@@ -397,6 +423,7 @@ def _expect_planted(nest: Nest, memory: Memory, findings: Findings) -> None:
     seen = {word[12:] for word in words_in(data, nest.canaries)}
     surfaces = {"text", "author", "session", "caption", "subject", "predicate", "object", "tag", "name", "value"}
     surfaces |= {"source", "corrected", "reason", "revised", "derived", "below", "question", "expected"}
+    surfaces |= {"block", "label", "described", "intended", "event", "taker", "noted"}
     findings.lost += [f"no canary was planted as {surface}" for surface in sorted(surfaces - seen)]
     words = {word[:12] for word in words_in(data, nest.canaries)}
     findings.lost += [f"canary {one.word} was not planted" for one in nest.canaries if one.word not in words]

@@ -61,7 +61,7 @@ _PLANTS: dict[str, Callable[[], list[Patch]]] = {
     "caches-kept": lambda: [
         (forgetting, "clear_term_cache", lambda: None),
         (forgetting, "clear_name_cache", lambda: None),
-        (LiveIndex, "scrub", lambda self: None),
+        (LiveIndex, "scrub", lambda self, forgotten: 0),
     ],
     "derived-kept": lambda: [(module, "falling", _only_named) for module in (decide, forgetting)],
 }

@@ -155,18 +155,28 @@ def _control(found: dict[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _folds(found: dict[str, Any]) -> Iterator[str]:
-    if not found:
+def _folds(result: dict[str, Any]) -> Iterator[str]:
+    if not result:
         yield "No question here has evidence."
         yield ""
-        return
+    for mode, found in result.items():
+        yield from _of_folds(mode, found)
+
+
+def _of_folds(mode: str, found: dict[str, Any]) -> Iterator[str]:
     rows = [(f"without fold {place + 1}", weights) for place, weights in enumerate(found["by fold"])]
     rows += [("mean", found["mean"]), ("deviation", found["deviation"]), ("shipped", found["shipped"])]
-    yield from table(("weights", *found["names"]), ((label, *(f"{w:.2f}" for w in row)) for label, row in rows))
+    yield from table((f"{mode} weights", *found["names"]), ((label, *(f"{w:.2f}" for w in row)) for label, row in rows))
     yield from table(
-        ("R@10", "held out", "shipped", "gain over dense that is kept"),
+        ("R@10", "held out", "by fold", "shipped", "gain over dense that is kept"),
         (
-            (name, number(row["R@10 held out"]), number(row["R@10 shipped"]), f"{100 * row['gain kept']:.0f}%")
+            (
+                name,
+                number(row["R@10 held out"]),
+                " / ".join(map(number, row["by fold"])),
+                number(row["R@10 shipped"]),
+                f"{100 * row['gain kept']:.0f}%",
+            )
             for name, row in found["files"].items()
         ),
     )

@@ -9,32 +9,44 @@ from holdfast.model.insight import Access, History, HistoryEntry, Linked, Reads,
 from holdfast.model.policy import Action, Keep, Policy, Retention, Sensitive
 from holdfast.model.recollection import Hit, Recollection
 from holdfast.model.records import CATEGORIES, Kind, Origin, Record, Role, Trust
-from holdfast.model.reports import Audited, AuditReport, ImportReport, Turn
+from holdfast.model.reports import Audited, AuditReport, ImportReport, MendReport, Turn
 from holdfast.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from holdfast.adapters.keyring import Keyring
-    from holdfast.aio import AsyncMemory, AsyncSession
+    from holdfast.adapters.metrics.opentelemetry import OpenTelemetryMetrics
+    from holdfast.adapters.metrics.prometheus import PrometheusMetrics
+    from holdfast.aio import AsyncMemory
     from holdfast.house import Holdfast
     from holdfast.house_aio import AsyncHoldfast
     from holdfast.memory import Memory
     from holdfast.model.access import AuditEntry, Grant, Quota, Right, SpaceEntry, Usage
     from holdfast.model.encryption import Encryption, FileKey
+    from holdfast.model.episodes import Episode
     from holdfast.model.house import DropPreview, DropReceipt, HouseHit, HouseRecollection
+    from holdfast.model.messages import Messages
     from holdfast.model.moving import BackupReport, Lost, MarkdownReport, RestoreReport
+    from holdfast.model.sessions import SessionFound, SessionInfo
+    from holdfast.model.snapshots import CompactReport, PruneReport, SnapshotReport
+    from holdfast.model.tiers import Eviction, Retrieval, TierSpec
+    from holdfast.model.working import Working
     from holdfast.recovery import restore
     from holdfast.session import Session
+    from holdfast.session_aio import AsyncSession
 
 __version__ = "0.1.0"
 _LAZY = {
     "AsyncHoldfast": "holdfast.house_aio",
     "AsyncMemory": "holdfast.aio",
-    "AsyncSession": "holdfast.aio",
+    "AsyncSession": "holdfast.session_aio",
     "AuditEntry": "holdfast.model.access",
     "BackupReport": "holdfast.model.moving",
+    "CompactReport": "holdfast.model.snapshots",
     "DropPreview": "holdfast.model.house",
     "DropReceipt": "holdfast.model.house",
     "Encryption": "holdfast.model.encryption",
+    "Episode": "holdfast.model.episodes",
+    "Eviction": "holdfast.model.tiers",
     "FileKey": "holdfast.model.encryption",
     "Grant": "holdfast.model.access",
     "Holdfast": "holdfast.house",
@@ -44,12 +56,22 @@ _LAZY = {
     "Lost": "holdfast.model.moving",
     "MarkdownReport": "holdfast.model.moving",
     "Memory": "holdfast.memory",
+    "Messages": "holdfast.model.messages",
+    "OpenTelemetryMetrics": "holdfast.adapters.metrics.opentelemetry",
+    "PrometheusMetrics": "holdfast.adapters.metrics.prometheus",
+    "PruneReport": "holdfast.model.snapshots",
     "Quota": "holdfast.model.access",
     "RestoreReport": "holdfast.model.moving",
+    "Retrieval": "holdfast.model.tiers",
     "Right": "holdfast.model.access",
     "Session": "holdfast.session",
+    "SessionFound": "holdfast.model.sessions",
+    "SessionInfo": "holdfast.model.sessions",
+    "SnapshotReport": "holdfast.model.snapshots",
     "SpaceEntry": "holdfast.model.access",
+    "TierSpec": "holdfast.model.tiers",
     "Usage": "holdfast.model.access",
+    "Working": "holdfast.model.working",
     "restore": "holdfast.recovery",
 }
 
@@ -64,9 +86,12 @@ __all__ = [
     "AuditReport",
     "Audited",
     "BackupReport",
+    "CompactReport",
     "DropPreview",
     "DropReceipt",
     "Encryption",
+    "Episode",
+    "Eviction",
     "FileKey",
     "ForgetPreview",
     "ForgetReceipt",
@@ -85,28 +110,39 @@ __all__ = [
     "Lost",
     "MarkdownReport",
     "Memory",
+    "MendReport",
+    "Messages",
+    "OpenTelemetryMetrics",
     "Origin",
     "Policy",
+    "PrometheusMetrics",
     "Proof",
+    "PruneReport",
     "Quota",
     "Reads",
     "Recollection",
     "Record",
     "RestoreReport",
     "Retention",
+    "Retrieval",
     "Right",
     "Role",
     "Sensitive",
     "Session",
+    "SessionFound",
+    "SessionInfo",
     "Sizes",
+    "SnapshotReport",
     "SpaceEntry",
     "Summary",
+    "TierSpec",
     "Trust",
     "Turn",
     "Usage",
     "Verdict",
     "Verification",
     "Why",
+    "Working",
     "__version__",
     "restore",
 ]

@@ -1,4 +1,4 @@
-"""`AsyncMemory` and `AsyncSession`: the same calls with ``await``, on threads of their own."""
+"""`AsyncMemory`: the same calls with ``await``, on threads of their own."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from holdfast.model.encryption import FileKey
 from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Proof, Verification
 from holdfast.model.filters import Where
 from holdfast.model.insight import History, Summary, Why
+from holdfast.model.intentions import Intention
 from holdfast.model.policy import Policy
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Origin, Record, Scalar
-from holdfast.model.reports import ImportReport, Turn
+from holdfast.model.reports import ImportReport
+from holdfast.model.tiers import TierSpec
 from holdfast.model.times import When
 from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.ports.metrics import Metrics
-from holdfast.session import Session
+from holdfast.session_aio import AsyncSession as AsyncSession
 from holdfast.threads import Threads
 
 
@@ -55,12 +57,13 @@ class AsyncMemory(AsyncGrouped):
         key: bytes | Keyring | FileKey | None = None,
         tokenizer: Count | str | Path | None = None,
         metrics: Metrics | None = None,
+        tiers: Iterable[TierSpec] | None = None,
     ) -> Self:
         """See `Memory.open`."""
         threads = Threads("holdfast")
         opening = partial(
             Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock,
-            policy=policy, touches=touches, key=key, tokenizer=tokenizer, metrics=metrics,
+            policy=policy, touches=touches, key=key, tokenizer=tokenizer, metrics=metrics, tiers=tiers,
         )  # fmt: skip
         return cls(await threads.opened(opening), threads)
 
@@ -79,9 +82,11 @@ class AsyncMemory(AsyncGrouped):
         finally:
             self._threads.shutdown()
 
-    def session(self, id: str, *, user: str | None = None, agent: str | None = None) -> AsyncSession:  # noqa: A002
+    def session(
+        self, id: str, *, user: str | None = None, agent: str | None = None, idle_ttl_s: float | None = None  # noqa: A002
+    ) -> AsyncSession:  # fmt: skip
         """See `Memory.session`."""
-        return AsyncSession(self._memory.session(id, user=user, agent=agent), self._threads)
+        return AsyncSession(self._memory.session(id, user=user, agent=agent, idle_ttl_s=idle_ttl_s), self._threads)
 
     async def remember(
         self,
@@ -228,6 +233,16 @@ class AsyncMemory(AsyncGrouped):
             self._memory.expect, query, contains=contains, not_contains=not_contains, id=id, limit=limit, where=where
         )
 
+    async def intend(
+        self, text: str, *, when: When | None = None, event: str | None = None, condition: Where | None = None,
+        until: When | None = None, about: str | None = None, session: str | None = None, key: str | None = None,
+    ) -> Intention:  # fmt: skip
+        """See `Memory.intend`."""
+        return await self._threads.run(
+            self._memory.intend, text, when=when, event=event, condition=condition, until=until, about=about,
+            session=session, key=key,
+        )  # fmt: skip
+
     async def get(self, id: str) -> Record:  # noqa: A002
         """See `Memory.get`."""
         return await self._threads.run(self._memory.get, id)
@@ -285,39 +300,3 @@ class AsyncMemory(AsyncGrouped):
     async def check(self) -> list[str]:
         """See `Memory.check`."""
         return await self._threads.run(self._memory.check)
-
-
-class AsyncSession:
-    """`Session` for asyncio."""
-
-    def __init__(self, session: Session, threads: Threads) -> None:
-        self._session = session
-        self._threads = threads
-        self.id = session.id
-
-    async def add(
-        self,
-        speaker: str,
-        text: str,
-        *,
-        when: When | None = None,
-        author: str | None = None,
-        caption: str | None = None,
-        source: str | None = None,
-        key: str | None = None,
-        tags: Sequence[str] = (),
-        attributes: Mapping[str, Scalar] | None = None,
-    ) -> Record:
-        """See `Session.add`."""
-        return await self._threads.run(
-            self._session.add, speaker, text, when=when, author=author, caption=caption, source=source, key=key,
-            tags=tags, attributes=attributes,
-        )  # fmt: skip
-
-    async def add_many(self, turns: Iterable[Turn]) -> list[Record]:
-        """See `Session.add_many`."""
-        return await self._threads.run(self._session.add_many, turns)
-
-    async def turns(self, limit: int | None = None) -> list[Record]:
-        """See `Session.turns`."""
-        return await self._threads.run(self._session.turns, limit)

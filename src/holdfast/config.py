@@ -4,8 +4,10 @@ A file is TOML, named ``holdfast.toml``, in the working folder or in the user's 
 (``$XDG_CONFIG_HOME/holdfast``); where both set a key, the working folder's wins. Keys: ``db`` (a path, relative to the
 file it stands in), ``embedder``, ``principal``, ``house`` (a folder, relative likewise), ``keyring`` (a file with keys,
 relative likewise; only in the user's own file), ``touches`` (true or false: whether who reads what is counted; a file
-only), and the table ``[policy]``: what may be kept, see
-``holdfast.core.policy.settings``. Variables: ``HOLDFAST_DB``, ``HOLDFAST_EMBEDDER``, ``HOLDFAST_PRINCIPAL``,
+only), and the tables ``[policy]``: what may be kept, see ``holdfast.core.policy.settings``, and ``[retention]``: how
+much history `holdfast prune` leaves (``keep_days``, ``superseded``), and a
+table ``[tiers.NAME]`` for each tier, see ``holdfast.core.tiers``. Variables: ``HOLDFAST_DB``,
+``HOLDFAST_EMBEDDER``, ``HOLDFAST_PRINCIPAL``,
 ``HOLDFAST_HOUSE``, ``HOLDFAST_KEYRING``, and ``HOLDFAST_KEY`` for one key itself. A library call reads none of these.
 
 A file in the working folder may have come with the folder, so where both have a policy, of each setting the
@@ -21,12 +23,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from holdfast.errors import InvalidField
 
 if TYPE_CHECKING:
     from holdfast.model.policy import Policy
+    from holdfast.model.retention import Retention
+    from holdfast.model.tiers import TierSpec
 
 FILE = "holdfast.toml"
 KEYS: tuple[str, ...] = ("db", "embedder", "principal", "house", "keyring")
@@ -50,6 +54,8 @@ class Settings:
         files: Configuration files that were read, the strongest first.
         policy: What may be kept; None keeps everything as it is said.
         touches: Whether who reads what is counted; true unless a file says otherwise.
+        tiers: What files say of tiers, the strongest last.
+        retention: How much history `holdfast prune` leaves, if a file says so.
         house: The folder of the house, if one was named.
         spaces: Names of spaces of the house that were asked for, empty for all; None where a file is used.
         keyring: The file with the keys of encrypted spaces, if one was named.
@@ -67,6 +73,8 @@ class Settings:
     keyring: Path | None = None
     key: bytes | None = field(default=None, repr=False)
     touches: bool = True
+    retention: Retention | None = None
+    tiers: tuple[TierSpec, ...] = ()
 
 
 def load_settings(
@@ -96,12 +104,16 @@ def load_settings(
     read: list[Path] = []
     policy: Policy | None = None
     touches = True
+    tiers: tuple[TierSpec, ...] = ()
+    retention: Retention | None = None
     for path, own in ((_user_file(environment), True), (folder / FILE, False)):
         if not files or path is None or not path.is_file():
             continue
         table = _table(path)
         policy = _policy(path, table.pop("policy", None), policy)
+        tiers = (*tiers, *_tiers(path, table.pop("tiers", None), own=own))
         touches = _switch(path, table.pop("touches", None), touches)
+        retention = _retention(path, table.pop("retention", None), retention)
         for key, value in _read(path, table, own=own).items():
             values[key], told_by[key] = value, str(path)
         read.insert(0, path)
@@ -124,6 +136,8 @@ def load_settings(
         _absolute(values["db"], folder), values["embedder"], values["principal"], told_by, tuple(read), policy,
         _absolute(values["house"], folder) if "house" in values else None,
         keyring=keyring, key=None if keyring else _key(environment.get(KEY_VARIABLE, "")), touches=touches,
+        tiers=tiers,
+        retention=retention,
     )  # fmt: skip
 
 
@@ -207,6 +221,43 @@ def _switch(path: Path, said: object, before: bool) -> bool:
     return before if said is None else said
 
 
+def _retention(path: Path, said: Any, before: Retention | None) -> Retention | None:
+    """What a file says of the history, or what was said before; a folder's file keeps no less than the user's."""
+    if said is None:
+        return before
+    from holdfast.model.retention import MOST_DAYS, Retention
+
+    table = dict(cast("Mapping[str, Any]", said)) if isinstance(said, Mapping) else {"keep_days": None}
+    days, superseded = table.pop("keep_days", None), table.pop("superseded", False)
+    is_number = isinstance(days, int | float) and not isinstance(days, bool) and 0 <= days <= MOST_DAYS
+    if table or days is None or not is_number or not isinstance(superseded, bool):
+        raise InvalidField(
+            f"[retention] in {path} is {said!r:.80}; expected keep_days = a number of days from 0 to {MOST_DAYS:,}, "
+            "and superseded = true or false."
+        )
+    if before is None:
+        return Retention(days, superseded)
+    return Retention(max(days, before.keep_days), superseded and before.superseded)
+
+
+def _tiers(path: Path, said: Any, *, own: bool) -> tuple[TierSpec, ...]:
+    """The tiers of a file."""
+    if said is None:
+        return ()
+    from holdfast.core.tiers import tiers_from
+
+    try:
+        tiers = tiers_from(said)
+    except InvalidField as error:
+        raise InvalidField(f"{path}: {error}") from None
+    if not own and any(spec.backend != "space" for spec in tiers):
+        raise InvalidField(
+            f"{path} names a service as backend of a tier. A file that comes with a folder may not choose where your "
+            f"memories are sent; put it in {_user_file(os.environ) or 'your own configuration'}."
+        )
+    return tiers
+
+
 def _policy(path: Path, said: Any, before: Policy | None) -> Policy | None:
     """The policy of a file, no laxer than the one before."""
     if said is None:
@@ -223,7 +274,10 @@ def _policy(path: Path, said: Any, before: Policy | None) -> Policy | None:
 def _read(path: Path, table: Mapping[str, Any], *, own: bool) -> dict[str, str]:
     """The keys a file sets; ``own`` says that it is the user's, not one that came with a folder."""
     if unknown := sorted(set(table) - set(KEYS)):
-        raise InvalidField(f"{path} sets unknown key {unknown[0]!r}; known are {', '.join(KEYS)}, touches and policy.")
+        raise InvalidField(
+            f"{path} sets unknown key {unknown[0]!r}; known are {', '.join(KEYS)}, touches, policy, retention and "
+            "tiers."
+        )
     values = {key: _acceptable(f"{key} in {path}", value) for key, value in table.items()}
     embedder = values.get("embedder", "")
     if not own and re.match(r"\w+:", embedder) and not Path(embedder).is_absolute():

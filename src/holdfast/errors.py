@@ -6,12 +6,14 @@ succeed later without a change by the caller.
     HoldfastError
     ├── InvalidInput (ValueError)
     │   ├── InvalidText          ├── InvalidTime       ├── InvalidVector
-    │   ├── InvalidFilter        ├── InvalidField      └── UnknownFormat
+    │   ├── InvalidFilter        ├── InvalidField      ├── OverLimit
+    │   └── UnknownFormat
     ├── NotFound (LookupError)
     ├── Conflict
     │   ├── VersionConflict      ├── KeyReused         ├── Rejected
-    │   ├── ConfirmationNeeded   └── AlreadyThere
+    │   ├── ConfirmationNeeded   ├── AlreadyThere      └── EditConflict
     ├── Gone
+    ├── HistoryPruned
     ├── NotAllowed
     ├── Refused
     ├── StoreError
@@ -19,10 +21,15 @@ succeed later without a change by the caller.
     │   ├── StoreReadOnly        ├── StoreFull         ├── StoreBusy
     │   ├── KeyNeeded            ├── WrongKey          ├── NotEncrypted
     │   ├── KeySpent             ├── KeyringUnusable
-    │   ├── QuotaExceeded        └── Closed
+    │   ├── QuotaExceeded        ├── WorkingStoreUnavailable
+    │   ├── TooManyMemories      └── Closed
     ├── ModelMismatch
     ├── EmbedderError
-    │   ├── NoEmbedder           ├── EmbedderUnavailable   └── EmbedderRefused
+    │   ├── NoEmbedder           ├── EmbedderRefused
+    │   └── EmbedderUnavailable
+    │       └── EmbedderPaused
+    ├── ModelError
+    │   ├── NoLanguageModel      ├── ModelUnavailable      └── ModelRefused
     └── ImportStopped
 """
 
@@ -62,6 +69,16 @@ class InvalidField(InvalidInput):
     """A field is unknown or holds a value outside its range. Nothing was written."""
 
 
+class OverLimit(InvalidInput):
+    """A text is longer than the limit of the block it is for. Nothing was written."""
+
+    def __init__(self, message: str | None = None, *, over: int = 0, limit: int = 0, unit: str = "characters") -> None:
+        super().__init__(message)
+        self.over = over
+        self.limit = limit
+        self.unit = unit
+
+
 class UnknownFormat(InvalidInput):
     """A file is in a format Holdfast does not read. Nothing was written."""
 
@@ -76,6 +93,15 @@ class Conflict(HoldfastError):
 
 class VersionConflict(Conflict):
     """The memory changed since the version you named. Nothing was written; read it again and decide."""
+
+
+class EditConflict(Conflict):
+    """Somebody else edited the text since the version you named. Nothing was written; join the two and write again."""
+
+    def __init__(self, message: str | None = None, *, held: str = "", given: str = "") -> None:
+        super().__init__(message)
+        self.held = held
+        self.given = given
 
 
 class KeyReused(Conflict):
@@ -96,6 +122,10 @@ class AlreadyThere(Conflict):
 
 class Gone(HoldfastError):
     """That memory was forgotten and stays forgotten. Nothing was written."""
+
+
+class HistoryPruned(HoldfastError):
+    """That part of the history was pruned. What is held now is all there; nothing was changed."""
 
 
 class NotAllowed(HoldfastError):
@@ -162,8 +192,18 @@ class KeyringUnusable(StoreError):
     """The keyring cannot be used. No key was changed."""
 
 
+class TooManyMemories(StoreError):
+    """The space holds as many memories as one can. Nothing of this was written; what it holds is kept."""
+
+
 class QuotaExceeded(StoreError):
     """The space has reached its quota. Nothing of this write was kept; what was acknowledged before is."""
+
+
+class WorkingStoreUnavailable(StoreError):
+    """The store of the working memory cannot be reached. What was said is durable; values for a while may be lost."""
+
+    retryable = True
 
 
 class Closed(StoreError):
@@ -188,8 +228,30 @@ class EmbedderUnavailable(EmbedderError):
     retryable = True
 
 
+class EmbedderPaused(EmbedderUnavailable):
+    """The embedding model failed several times in a row and is left alone for a while; it was not asked."""
+
+
 class EmbedderRefused(EmbedderError):
     """The embedding model refused these texts. They are kept and stay searchable by their words."""
+
+
+class ModelError(HoldfastError):
+    """The language model failed. Nothing that was stored is lost."""
+
+
+class NoLanguageModel(ModelError):
+    """No language model can be asked from here."""
+
+
+class ModelUnavailable(ModelError):
+    """The language model cannot be reached now, or broke off its answer. Nothing that was stored is lost."""
+
+    retryable = True
+
+
+class ModelRefused(ModelError):
+    """The service of the language model refused the request, or its answer cannot be read."""
 
 
 class ImportStopped(HoldfastError):

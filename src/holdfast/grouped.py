@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from holdfast.groups import Admission, Expectations, Recalls, Storage
 from holdfast.space import Space
+
+if TYPE_CHECKING:  # what most programs never use is loaded when it is first asked for
+    from holdfast.blocks import Blocks
+    from holdfast.intentions import Intentions
+    from holdfast.session_groups import Episodes, Sessions, Tiers
 
 
 class Grouped:
@@ -32,3 +38,38 @@ class Grouped:
     def expectations(self) -> Expectations:
         """What questions must bring back."""
         return Expectations(self._space)
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """Bounded texts that stand in the prompt."""
+        from holdfast.blocks import Blocks
+
+        return Blocks(self._space)
+
+    @cached_property
+    def intentions(self) -> Intentions:
+        """What to bring up later."""
+        from holdfast.intentions import Intentions
+
+        return Intentions(self._space)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Conversations: listed, searched, closed when idle."""
+        from holdfast.session_groups import Sessions
+
+        return Sessions(self._space)
+
+    @cached_property
+    def episodes(self) -> Episodes:
+        """What was said or happened."""
+        from holdfast.session_groups import Episodes
+
+        return Episodes(self._space)
+
+    @cached_property
+    def tiers(self) -> Tiers:
+        """How much of which memory stays, and for how long."""
+        from holdfast.session_groups import Tiers
+
+        return Tiers(self._space)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from holdfast.model.filters import Where
 from holdfast.model.policy import Policy
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Record
-from holdfast.model.reports import AuditReport, ImportReport
+from holdfast.model.reports import AuditReport, ImportReport, MendReport
 from holdfast.model.times import When
 from holdfast.space import Space
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from holdfast.model.encryption import Encryption
     from holdfast.model.explanation import Explanation
     from holdfast.model.moving import BackupReport, MarkdownReport
+    from holdfast.model.snapshots import CompactReport, PruneReport, SnapshotReport
 
 
 class Admission:
@@ -52,6 +54,26 @@ class Storage:
     def rebuild(self) -> str:
         """Make everything that follows from the journal again; gives the digest of the result."""
         return self._space.inspecting.rebuild()
+
+    def mend(self) -> MendReport:
+        """Run `Memory.check`, and make again from the journal what is damaged and follows from it.
+
+        That is: rows of memories, what they are searched by, vectors, SQLite's indexes. Headers, payloads and chains
+        of the journal are never changed: a backup has what was in them. It is one transaction, which is undone where
+        the journal would not be the same afterwards, to the byte, or the file worse than before.
+
+        Vectors that were dropped are made again as those of new memories are.
+
+        Raises:
+            StoreReadOnly, StoreFull, StoreBusy, StoreError: nothing was changed.
+        """
+        from holdfast.adapters.sqlite.mending import mend_file
+        from holdfast.services.mending import mend
+
+        space = self._space
+        report = mend(space.ledger, space.inspecting, space.index, partial(mend_file, space.store))
+        space.embedding.written()
+        return report
 
     def backup(
         self,
@@ -188,6 +210,57 @@ class Storage:
         """
         return self._space.sealing.rotate(key, data=data)
 
+    def snapshot(self) -> SnapshotReport:
+        """Note which events what is held now rests on, so that `Memory.at` begins from there for any later moment.
+
+        It holds no words, so nothing that is forgotten stays in it. At most 8 are kept, spread over the history.
+
+        Raises:
+            StoreReadOnly, StoreFull, StoreBusy.
+        """
+        return self._space.pruning.snapshot()
+
+    def prune(
+        self,
+        *,
+        before: When | None = None,
+        keep_days: float | None = None,
+        superseded: bool = False,
+        dry_run: bool = True,
+    ) -> PruneReport:
+        """Shorten the history: drop events from before a time on which nothing that is held rests.
+
+        What is held does not change, nor its digest, and every receipt still verifies. What goes are earlier versions
+        of memories between the first and the one that held at that time, and the headers of what was forgotten.
+        What was decided stays for ever: tombstones, corrections, readmissions, receipts, models; so do idempotency
+        keys, with their memory or its tombstone. Before that time `Memory.at` raises `HistoryPruned`, and the
+        journal can be merged no more (`journal` raises it too): keep a backup, if the history may be asked for.
+
+        A dry run only counts. Durable when this returns; a crash leaves the space as it was or pruned, and what is
+        still to be dropped to the next call. `compact` gives the room back to the disk.
+
+        Args:
+            before: The history from this time on is kept.
+            keep_days: The history of so many days is kept, 0 to 36,500, instead of ``before``.
+            superseded: Memories superseded before that time, which nothing held is derived from, are forgotten too.
+
+        Raises:
+            InvalidInput: neither or both of ``before`` and ``keep_days``, or one that is not acceptable.
+            StoreReadOnly, StoreFull, StoreBusy.
+        """
+        return self._space.pruning.prune(before, keep_days, superseded=superseded, dry_run=dry_run)
+
+    def compact(self) -> CompactReport:
+        """Write the file anew without the room that nothing fills any more; others may go on reading.
+
+        It takes memory for a copy of the file, and room on the disk for one more until it is done. Writers wait
+        meanwhile. A crash leaves the file as it was, or compacted.
+
+        Raises:
+            StoreFull, StoreBusy, StoreReadOnly: nothing was changed.
+        """
+        return self._space.pruning.compact()
+
     def digest(self) -> str:
         """SHA-256 over what is held: equal where the same events arrived, in any order."""
         return self._space.inspecting.digest()
@@ -210,6 +283,7 @@ class Recalls:
         since: When | None = None,
         until: When | None = None,
         now: When | None = None,
+        min_confidence: float = 0.0,
     ) -> Explanation:
         """What `Memory.recall` returns for the same arguments, with every signal, its weights and its place.
 
@@ -222,8 +296,9 @@ class Recalls:
             InvalidInput.
         """
         return self._space.recall_explaining.explain(
-            query, id, budget_tokens=budget_tokens, limit=limit, where=where, since=since, until=until, now=now
-        )
+            query, id, budget_tokens=budget_tokens, limit=limit, where=where, since=since, until=until, now=now,
+            min_confidence=min_confidence,
+        )  # fmt: skip
 
     def keep(
         self,
@@ -236,18 +311,20 @@ class Recalls:
         until: When | None = None,
         now: When | None = None,
         thorough: bool = False,
+        min_confidence: float = 0.0,
     ) -> Recollection:
         """Recall, and keep the question and the ids and scores of the answer in the journal, for `replay`.
 
-        What is kept is found, exported and forgotten like a memory (``where="kind = recall"``), and never recalled.
-        It names the hits by their ids and holds none of their words, so it stays when one of them is forgotten.
+        What is kept is read by its id, exported, and forgotten (``where="kind = recall"``) like a memory; it is never
+        recalled, and `Memory.records` leaves it out. It names the hits by their ids, so it stays when one of them is
+        forgotten; words that the question itself quotes stay with it, and `Memory.preview_forget` names it then.
 
         Raises:
             InvalidInput, Refused, StoreError; then nothing was kept.
         """
         return self._space.asking.keep(
             query, budget_tokens=budget_tokens, limit=limit, where=where, since=since, until=until, now=now,
-            thorough=thorough,
+            thorough=thorough, min_confidence=min_confidence,
         )  # fmt: skip
 
     def list(self) -> builtins.list[KeptRecall]:
@@ -263,7 +340,7 @@ class Recalls:
             NotFound: there is none.
             InvalidField: it was kept in another space and came by an import.
         """
-        return self._space.asking.replay(id, lambda seq: self._space.at(None, seq))
+        return self._space.asking.replay(id, lambda seq, at_ms: self._space.at(None, seq, at_ms))
 
 
 class Expectations:
@@ -283,6 +360,9 @@ class Expectations:
         where: Where | None = None,
     ) -> Expectation:
         """Store what a question must bring back; it is kept beside the memories and never recalled itself.
+
+        Texts of it may be words of a memory. They are forgotten with that memory where ``id`` names it; else
+        `Memory.preview_forget` names the expectation among what mentions it.
 
         Args:
             contains: Texts that each must stand in one of the hits, whatever the case.

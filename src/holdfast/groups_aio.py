@@ -16,7 +16,8 @@ from holdfast.model.moving import BackupReport, MarkdownReport
 from holdfast.model.policy import Policy
 from holdfast.model.recollection import Recollection
 from holdfast.model.records import Record
-from holdfast.model.reports import AuditReport, ImportReport
+from holdfast.model.reports import AuditReport, ImportReport, MendReport
+from holdfast.model.snapshots import CompactReport, PruneReport, SnapshotReport
 from holdfast.model.times import When
 from holdfast.threads import Threads
 
@@ -47,6 +48,10 @@ class AsyncStorage:
     async def rebuild(self) -> str:
         """See `Storage.rebuild`."""
         return await self._threads.run(self._group.rebuild)
+
+    async def mend(self) -> MendReport:
+        """See `Storage.mend`."""
+        return await self._threads.run(self._group.mend)
 
     async def backup(
         self,
@@ -92,6 +97,27 @@ class AsyncStorage:
         """See `Storage.rotate_key`."""
         return await self._threads.run(self._group.rotate_key, key, data=data)
 
+    async def snapshot(self) -> SnapshotReport:
+        """See `Storage.snapshot`."""
+        return await self._threads.run(self._group.snapshot)
+
+    async def prune(
+        self,
+        *,
+        before: When | None = None,
+        keep_days: float | None = None,
+        superseded: bool = False,
+        dry_run: bool = True,
+    ) -> PruneReport:
+        """See `Storage.prune`."""
+        return await self._threads.run(
+            self._group.prune, before=before, keep_days=keep_days, superseded=superseded, dry_run=dry_run
+        )
+
+    async def compact(self) -> CompactReport:
+        """See `Storage.compact`."""
+        return await self._threads.run(self._group.compact)
+
     async def digest(self) -> str:
         """See `Storage.digest`."""
         return await self._threads.run(self._group.digest)
@@ -115,11 +141,12 @@ class AsyncRecalls:
         since: When | None = None,
         until: When | None = None,
         now: When | None = None,
+        min_confidence: float = 0.0,
     ) -> Explanation:
         """See `Recalls.explain`."""
         return await self._threads.run(
             self._group.explain, query, id=id, budget_tokens=budget_tokens, limit=limit, where=where, since=since,
-            until=until, now=now,
+            until=until, now=now, min_confidence=min_confidence,
         )  # fmt: skip
 
     async def keep(
@@ -133,11 +160,12 @@ class AsyncRecalls:
         until: When | None = None,
         now: When | None = None,
         thorough: bool = False,
+        min_confidence: float = 0.0,
     ) -> Recollection:
         """See `Recalls.keep`."""
         return await self._threads.run(
             self._group.keep, query, budget_tokens=budget_tokens, limit=limit, where=where, since=since, until=until,
-            now=now, thorough=thorough,
+            now=now, thorough=thorough, min_confidence=min_confidence,
         )  # fmt: skip
 
     async def list(self) -> builtins.list[KeptRecall]:

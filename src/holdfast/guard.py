@@ -116,6 +116,13 @@ class Guarded:
 
         return call
 
+    def __getitem__(self, name: str) -> Any:
+        # The group's own lookup, over itself behind this guard: what it gives goes through the guard too.
+        lookup = getattr(cast("type[Any]", type(self._target)), "__getitem__", None)
+        if lookup is None:
+            raise TypeError(f"{type(self._target).__name__} has nothing under a name")
+        return lookup(self, name)
+
     def _close(self) -> None:
         # The space belongs to the house and stays open for others.
         self._gate.closed = True

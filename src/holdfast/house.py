@@ -29,9 +29,10 @@ from holdfast.model.times import When
 from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.ports.metrics import Metrics
 from holdfast.services.across import joined
 from holdfast.services.sharing import Sharing
-from holdfast.wiring import count_of
+from holdfast.wiring import count_of, meter_of
 
 SPACES_AT_ONCE = 1_000
 """The most spaces of one recall."""
@@ -65,12 +66,13 @@ class Holdfast:
         keyring: Keyring | None = None,
         touches: bool = True,
         tokenizer: Count | str | Path | None = None,
+        metrics: Metrics | None = None,
     ) -> Self:
         """Open the house in a folder, making both first where there are none; finishes what a crash left undone.
 
         Args:
             as_: Who acts where a call does not say.
-            embedder, clock, touches, tokenizer: As for `Memory.open`, for all spaces.
+            embedder, clock, touches, tokenizer, metrics: As for `Memory.open`, for all spaces.
             create: Make a house where there is none.
             policy: What may be kept in every space, through this opening of the house. A space may have a policy of
                 its own (see `restrict`): of each setting the stricter one holds.
@@ -84,11 +86,11 @@ class Holdfast:
         principal, policy = check_principal(as_), check_policy(policy)
         path, clock = Path(border.check_path(folder)).expanduser(), clock or SystemClock()
         check_keyring(path, keyring)
-        count = count_of(tokenizer)
+        count, _ = count_of(tokenizer), meter_of(metrics, clock)  # both raise before anything is made
         registry = open_registry(path, create=create)
         try:
             sharing = Sharing(registry, clock)
-            spaces = OpenSpaces(path, sharing, embedder, clock, policy, keyring, touches, count)
+            spaces = OpenSpaces(path, sharing, embedder, clock, policy, keyring, touches, count, metrics)
             house = cls(sharing, spaces, clock, principal)
             house._repair()
         except BaseException:

@@ -19,6 +19,7 @@ from holdfast.model.times import When
 from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.ports.metrics import Metrics
 from holdfast.threads import Threads
 
 
@@ -42,6 +43,7 @@ class AsyncHoldfast:
         keyring: Keyring | None = None,
         touches: bool = True,
         tokenizer: Count | str | Path | None = None,
+        metrics: Metrics | None = None,
     ) -> Self:
         """See `Holdfast.open`."""
         threads = Threads("holdfast-house")
@@ -57,6 +59,7 @@ class AsyncHoldfast:
                 keyring=keyring,
                 touches=touches,
                 tokenizer=tokenizer,
+                metrics=metrics,
             )
         except BaseException:
             threads.shutdown()

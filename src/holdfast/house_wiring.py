@@ -26,6 +26,7 @@ from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.ports.keys import SpaceKeys
+from holdfast.ports.metrics import Metrics
 from holdfast.ports.store import SpaceStore
 from holdfast.services.quotas import MINUTE_MS, LimitedStore
 from holdfast.services.sharing import Sharing
@@ -37,7 +38,7 @@ KEPT_OPEN = 32
 """Spaces that stay open although nobody uses them at the moment."""
 _EVERYTHING = Quota(memories=2**62, bytes=2**62, writes_a_minute=2**62)
 _BLOCK = bytes(1 << 20)
-_CONTENT = (".db", ".db-wal", ".db-journal")
+_CONTENT = (".db", ".db-wal", ".db-journal", ".db-vectors", ".new")
 """Endings of files that hold what a space holds; the others hold locks and places."""
 
 _everywhere: weakref.WeakSet[OpenSpaces] = weakref.WeakSet()
@@ -111,6 +112,7 @@ class OpenSpaces:
         keyring: Keyring | None = None,
         touches: bool = True,
         count: Count | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self.count = count_of(count)
         self._folder = folder
@@ -120,6 +122,7 @@ class OpenSpaces:
         self._policy = policy
         self._keyring = keyring
         self._touches = touches
+        self._metrics = metrics
         self._lock = threading.Lock()
         self._closed = False
         self._open: weakref.WeakValueDictionary[bytes, Handle] = weakref.WeakValueDictionary()
@@ -161,6 +164,7 @@ class OpenSpaces:
             opened = open_space(
                 str(path), self._embedder, OWNER, read_only=False, create=False, clock=self._clock,
                 key=self._key_of(space.id), touches=self._touches, tokenizer=self.count, house_keys=self._check_keys,
+                metrics=self._metrics,
             )  # fmt: skip
         except StoreError:
             self._refuse_dropped(space)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from holdfast.adapters.keyring import Keyring
     from holdfast.model.asked import Expectation
     from holdfast.model.encryption import FileKey
+    from holdfast.model.intentions import Intention
+    from holdfast.model.tiers import TierSpec
     from holdfast.ports.metrics import Metrics
 
 
@@ -55,6 +57,7 @@ class Memory(Grouped):
         key: bytes | Keyring | FileKey | None = None,
         tokenizer: Count | str | Path | None = None,
         metrics: Metrics | None = None,
+        tiers: Iterable[TierSpec] | None = None,
     ) -> Self:
         """Open the space in a file, making it first where there is none.
 
@@ -71,6 +74,7 @@ class Memory(Grouped):
             key: Of an encrypted space, also one made here: 32 random bytes, a `Keyring`, or a `FileKey`.
             tokenizer: Counts the tokens of a budget: a function of a text, or a ``tokenizer.json``; else estimated.
             metrics: Is told how long calls take, what recalls come to and how the space grows; nothing is where None.
+            tiers: In place of the default ones of their names, or beside them; see `holdfast.TierSpec`.
 
         Raises:
             KeyNeeded, WrongKey, NotEncrypted: the key does not fit; the file was not changed.
@@ -79,7 +83,7 @@ class Memory(Grouped):
         """
         space = open_space(
             check_path(path), embedder, as_, read_only=read_only, create=create, clock=clock, policy=policy,
-            touches=touches, key=key, tokenizer=tokenizer, metrics=metrics,
+            touches=touches, key=key, tokenizer=tokenizer, metrics=metrics, tiers=tiers,
         )  # fmt: skip
         return cls(space)
 
@@ -95,13 +99,11 @@ class Memory(Grouped):
         """Stop background work and release the file. What has no vector yet gets it at the next open."""
         self._space.close()
 
-    def session(self, id: str, *, user: str | None = None, agent: str | None = None) -> Session:  # noqa: A002
-        """The session with that id, new or resumed.
-
-        Args:
-            user, agent: Names for the roles ``user`` and ``assistant`` in what is added.
-        """
-        return Session(self._space, id, user=user, agent=agent)
+    def session(
+        self, id: str, *, user: str | None = None, agent: str | None = None, idle_ttl_s: float | None = None  # noqa: A002
+    ) -> Session:  # fmt: skip
+        """The session with that id, new or resumed; see `Session`."""
+        return Session(self._space, id, user=user, agent=agent, idle_ttl_s=idle_ttl_s)
 
     def remember(
         self,
@@ -270,8 +272,7 @@ class Memory(Grouped):
                 ``"category = health and not tag in (a, b)"``; see `holdfast.core.filters`.
             since, until: Only what was said, or became true, from and before these times.
             now: The moment the question is asked, for "last week"; the clock's by default.
-            thorough: Look closer at the best candidates, token by token. What it reads of a text the first
-                time takes a model on this machine about as long as embedding it; then it is kept in memory.
+            thorough: Look closer at the best candidates, token by token; the first look at a text takes longest.
             min_confidence: Give no hits where the confidence is below this, 0 to 1; it is still told.
             at: Answer as then; takes what `Memory.at` takes, which is the better one for several questions.
 
@@ -292,6 +293,15 @@ class Memory(Grouped):
         return self.expectations.add(
             query, contains=contains, not_contains=not_contains, id=id, limit=limit, where=where
         )
+
+    def intend(
+        self, text: str, *, when: When | None = None, event: str | None = None, condition: Where | None = None,
+        until: When | None = None, about: str | None = None, session: str | None = None, key: str | None = None,
+    ) -> Intention:  # fmt: skip
+        """See `holdfast.intentions.Intentions.add`."""
+        add = self.intentions.add
+        of = {"about": about, "session": session, "key": key}
+        return add(text, when=when, event=event, condition=condition, until=until, **of)
 
     def get(self, id: str) -> Record:  # noqa: A002
         """One memory, live or superseded.
@@ -325,7 +335,7 @@ class Memory(Grouped):
 
     def summary(self) -> Summary:
         """What is kept, where it came from, who used it, and how much room it takes."""
-        return self._space.inspecting.summary()
+        return self._space.embedding.noted_in(self._space.inspecting.summary())
 
     def import_(
         self,
@@ -346,9 +356,8 @@ class Memory(Grouped):
         Args:
             source: A file, a folder, or the lines of a file in one of Holdfast's own formats.
             format: ``auto``, ``conversation``, ``records``, or the name of another program's format.
-            skip_errors: Go on after a line or an entry that cannot be taken and report it; otherwise an import stops
-                there. What other programs keep is always read to the end and what cannot be taken is reported:
-                without this the whole conversation, with it the entry alone.
+            skip_errors: Go on after a line that cannot be taken and report it; otherwise an import stops there. What
+                other programs keep is read to the end: reported is the whole conversation, or the entry with this.
             zone: Offset for times that have none: ``UTC`` or such as ``+01:00``.
             dry_run: Write nothing; the report says what an import would do.
             confirm_removal: Needed where more than 100 facts beyond the new ones are gone at their source; and where

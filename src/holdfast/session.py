@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from holdfast.model.records import Record, Role, Scalar
 from holdfast.model.reports import Turn
 from holdfast.model.times import When
 from holdfast.space import Space
 
+if TYPE_CHECKING:  # what most programs never use is loaded when it is first asked for
+    from holdfast.model.messages import Message, Messages
+    from holdfast.model.working import Working
+    from holdfast.session_groups import Scratch
+    from holdfast.talk import Talk
+
 
 class Session:
-    """One conversation. Turns keep their order and their neighbours help to find them."""
+    """One conversation. Turns keep their order and their neighbours help to find them.
 
-    def __init__(self, space: Space, id: str, *, user: str | None, agent: str | None) -> None:  # noqa: A002
+    It is there with the first thing said in it, and may go on after days. Nothing said for as long as ``idle_ttl_s``
+    closes it: what was said is summed up, its working memory dropped. The clock is looked at when the session is used,
+    if it was opened with a ``user``, an ``agent`` or an ``idle_ttl_s``, and by `Sessions.close_idle` for all.
+
+    Args:
+        user, agent: Names for the roles ``user`` and ``assistant`` in what is added.
+        idle_ttl_s: Seconds, 0.001 to a year; half an hour, or what was said before, where None.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        id: str,  # noqa: A002
+        *,
+        user: str | None,
+        agent: str | None,
+        idle_ttl_s: float | None = None,
+    ) -> None:
         self._space = space
         self.id = space.remembering.check_session(id)
         self._names = {
@@ -21,6 +45,13 @@ class Session:
             for role, name in ((Role.USER, user), (Role.ASSISTANT, agent))
             if name
         }
+        self._is_watched = bool(user or agent) or idle_ttl_s is not None
+        self._ttl_s = None if idle_ttl_s is None else _checked_ttl(idle_ttl_s)
+        self._is_kept = idle_ttl_s is None
+        self._last_ms: int | None = None
+        self._last_text: str | None = None
+
+    # Turns
 
     def add(
         self,
@@ -37,6 +68,9 @@ class Session:
     ) -> Record:
         """Add what was said; durable when this returns.
 
+        Times that it names are noted as of when it was said, in ``Record.body``, and what "it" stands for where that is
+        certain; the words stay as they are.
+
         Args:
             speaker: ``user``, ``assistant``, ``system`` or ``tool``, or a participant's name.
             when: When it was said; now by default, at most a day ahead of the clock.
@@ -48,15 +82,200 @@ class Session:
             InvalidInput, KeyReused.
             Gone: this very turn was forgotten, or the one made with this key.
         """
-        return self._space.remembering.add(
+        self._begin(key)
+        added = self._space.remembering.add(
             self.id, self._names, speaker, text, when=when, author=author, caption=caption, source=source, key=key,
-            tags=tags, attributes=attributes,
+            tags=tags, attributes=attributes, before=self._before,
         )  # fmt: skip
+        self._said([added])
+        return added
 
     def add_many(self, turns: Iterable[Turn]) -> list[Record]:
         """Add several turns in one durable write: all of them or, on any error, none."""
-        return self._space.remembering.add_many(self.id, self._names, turns)
+        self._begin()
+        added = self._space.remembering.add_many(self.id, self._names, turns, self._before)
+        self._said([turn for turn in added if turn.session == self.id])
+        return added
+
+    def add_message(
+        self,
+        message: Message,
+        *,
+        shape: str | None = None,
+        when: When | None = None,
+        key: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> Record:
+        """Add a message as a provider shapes it, losslessly; durable when this returns.
+
+        Its text is what a person would read of it, with tools that are called and what they gave; a long result of a
+        tool by its gist (see `Episodes.full_text`).
+
+        Args:
+            message: Of OpenAI's chat completions or Responses, or of Anthropic.
+            shape: ``openai``, ``openai-responses`` or ``anthropic``; told by the message itself where None.
+
+        Raises:
+            InvalidInput: no content, an unknown role, or no message at all. Nothing was written.
+            NotFound: the result of a tool without its call. Nothing was written.
+        """
+        return self.add_messages((message,), shape=shape, when=when, key=key, tags=tags)[0]
+
+    def add_messages(
+        self,
+        messages: Iterable[Message],
+        *,
+        shape: str | None = None,
+        when: When | None = None,
+        key: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> list[Record]:
+        """Add several messages in one durable write: all of them or, on any error, none; see `add_message`."""
+        self._begin()
+        added = self._talk.messages.add_messages(
+            self.id, self._names, messages, shape=shape, when=when, key=key, tags=tags, before=self._before
+        )
+        self._said(added)
+        return added
 
     def turns(self, limit: int | None = None) -> list[Record]:
         """What was said, in order; the last ``limit`` turns where given. Superseded turns are there as said."""
         return self._space.inspecting.turns(self.id, limit)
+
+    def messages(
+        self, shape: str = "openai", limit: int | None = None, *, full: bool = True, strict: bool = False
+    ) -> Messages:
+        """What was said, as messages in one shape: as it was given where it came in it, converted otherwise.
+
+        Args:
+            limit: The last so many; more where a tool's result among them would be without its call.
+            full: Long results of tools in full; otherwise by their gist, with the id to ask for all of it.
+            strict: Refuse what the shape cannot say, instead of leaving it out and telling so.
+
+        Raises:
+            InvalidField: an unknown shape; or with ``strict``, something cannot be said in it.
+        """
+        return self._talk.messages.messages(self.id, shape, limit, full=full, strict=strict)
+
+    # Episodes
+
+    def record(
+        self,
+        kind: str,
+        text: str,
+        *,
+        input: Any = None,  # noqa: A002
+        output: Any = None,
+        outcome: str | None = None,
+        sentiment: float | None = None,
+        resolves: str | None = None,
+        user: str | None = None,
+        agent: str | None = None,
+        when: When | None = None,
+        key: str | None = None,
+        tags: Sequence[str] = (),
+        attributes: Mapping[str, Scalar] | None = None,
+    ) -> Record:
+        """Record something that happened; durable when this returns.
+
+        Args:
+            kind: ``decision``, ``error``, ``outcome``, ``event`` or ``tool_call``.
+            text: What it was, in words; it is found by them.
+            input, output: What went in and came out, any JSON value.
+            outcome: ``success``, ``failure``, ``partial`` or ``abandoned``.
+            sentiment: From -1 (bad) to 1 (good).
+            resolves: Id of the error that this resolved; it is forgotten with it.
+            user, agent: For whom and by whom; the session's by default.
+
+        Raises:
+            InvalidInput, NotFound, Gone, KeyReused. Nothing was written.
+        """
+        self._begin()
+        added = self._talk.episodes.record(
+            kind, text, session=self.id, user=user or self._names.get(Role.USER),
+            agent=agent or self._names.get(Role.ASSISTANT), input_=input, output=output, outcome=outcome,
+            sentiment=sentiment, resolves=resolves, when=when, key=key, tags=tags, attributes=attributes,
+            before=self._before,
+        )  # fmt: skip
+        self._said([added])
+        return added
+
+    # Working memory
+
+    @property
+    def scratch(self) -> Scratch:
+        """Values for a while."""
+        from holdfast.session_groups import Scratch
+
+        return Scratch(self._space, self.id)
+
+    def working(self, recent: int = 20, *, hours: float | None = None) -> Working:
+        """What the session has at hand: what was said last, values that are held, and on request its episodes.
+
+        Args:
+            recent: The most of what was said last.
+            hours: Also what was said or happened in the session in so many hours, up to 24.
+        """
+        return self._talk.at_hand.read(self.id, recent, hours)
+
+    def close(self) -> Record | None:
+        """End the session, durably: what was said since it was last closed is summed up, its working memory dropped.
+
+        The summary is an episode, derived from those turns: it is forgotten with any of them. More than a thousand
+        turns come to several summaries. Whatever is said later resumes the session.
+
+        Returns the newest summary; None where nothing was said, or the policy lets no summary be kept.
+        """
+        names = self._names
+        return self._talk.sessions.close(self.id, "asked", names.get(Role.USER), names.get(Role.ASSISTANT))
+
+    # Use
+
+    @property
+    def _talk(self) -> Talk:
+        from holdfast.talk import talk_of
+
+        return talk_of(self._space)
+
+    def _begin(self, key: str | None = None) -> None:
+        """Before something is written: close the session where it was idle for too long, note what its opener said.
+
+        Args:
+            key: Under which a turn is added: one that is there already is no use of the session.
+        """
+        if not self._is_watched:
+            return
+        now = self._space.ledger.clock.now_ms()
+        sessions = self._talk.sessions
+        if not self._is_kept:
+            sessions.keep(self.id, self._names.get(Role.USER), self._names.get(Role.ASSISTANT), self._ttl_s)
+            self._is_kept = True
+        if self._last_ms is None:
+            self._ttl_s, last_ms = sessions.standing(self.id)
+            self._last_ms = last_ms or now
+        # A clock that went back says nothing about how long nobody spoke.
+        if sessions.is_over(self._last_ms, now, self._ttl_s):
+            if key is not None and self._space.remembering.is_there("add", key):
+                return
+            sessions.close(self.id, "idle")
+        self._last_ms = now
+
+    def _before(self) -> str | None:
+        """What was said last."""
+        if self._last_text is None:
+            last = self._space.inspecting.turns(self.id, 1)
+            return last[0].text if last else None
+        return self._last_text
+
+    def _said(self, added: Sequence[Record]) -> None:
+        if not added:
+            return
+        self._last_text = added[-1].text
+        if self._space.working is not None:
+            self._talk.at_hand.push(self.id, added)
+
+
+def _checked_ttl(value: float) -> float:
+    from holdfast.core.sessions import check_ttl
+
+    return check_ttl(value, "idle_ttl_s")

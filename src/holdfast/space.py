@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,7 +31,7 @@ from holdfast.services.forgetting import Forgetting
 from holdfast.services.inspecting import Inspecting
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
-from holdfast.services.past import PASTS, copy_until, cut_of, lend_vectors
+from holdfast.services.past import PASTS, copy_until, cut_of, is_before, lend_vectors, show_past
 from holdfast.services.recalling import Recalling
 from holdfast.services.remembering import Remembering
 from holdfast.services.touches import TouchBook, Touches
@@ -39,11 +39,19 @@ from holdfast.services.touches import TouchBook, Touches
 if TYPE_CHECKING:  # what most programs never use is loaded when it is first asked for
     from holdfast.adapters.sqlite.rotation import Sealing
     from holdfast.model.encryption import FileKey
+    from holdfast.model.tiers import Tiers
+    from holdfast.ports.times import TimeFinder
+    from holdfast.ports.vector_index import VectorIndexes
+    from holdfast.ports.working import WorkingStore
     from holdfast.services.aside import Aside
     from holdfast.services.asking import Asking
     from holdfast.services.backups import Backups
+    from holdfast.services.blocks import Blocks
     from holdfast.services.explaining import Explaining
+    from holdfast.services.intentions import Intentions
     from holdfast.services.journals import Journals
+    from holdfast.services.metrics import Meter
+    from holdfast.services.pruning import Pruning
     from holdfast.services.recall_explaining import RecallExplaining
     from holdfast.services.transfer import Transfer
 
@@ -55,6 +63,9 @@ class Space:
     Attributes:
         as_of_ms: The moment that a view of the past stands at.
         house_keys: Of a space in a house: refuses keys that the house does not know, by raising.
+        meter: Tells what is measured; None where nothing is.
+        tiers: What was said of tiers; None for the four default ones.
+        working: Where working memory is, if not in the space's own file.
     """
 
     store: SqliteStore
@@ -70,6 +81,9 @@ class Space:
     actor: str
     as_of_ms: int | None = None
     house_keys: Callable[[SpaceKeys], None] | None = None
+    meter: Meter | None = None
+    tiers: Tiers | None = None
+    working: WorkingStore | None = None
 
     @cached_property
     def explaining(self) -> Explaining:
@@ -91,6 +105,23 @@ class Space:
         from holdfast.services.aside import Aside
 
         return Aside(self.ledger, self.remembering, self.forgetting, self.touches)
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """Bounded texts that stand in the prompt."""
+        from holdfast.services.blocks import Blocks
+
+        return Blocks(self.aside, self.actor, self.recalling.count, self._now_ms)
+
+    @cached_property
+    def intentions(self) -> Intentions:
+        """What to bring up later."""
+        from holdfast.services.intentions import Intentions
+
+        return Intentions(self.ledger, self.aside, self.remembering, self.touches, self._now_ms)
+
+    def _now_ms(self) -> int:
+        return self.ledger.clock.now_ms() if self.as_of_ms is None else self.as_of_ms
 
     @cached_property
     def asking(self) -> Asking:
@@ -132,6 +163,13 @@ class Space:
         )  # fmt: skip
 
     @cached_property
+    def pruning(self) -> Pruning:
+        """Snapshots, pruning and compacting."""
+        from holdfast.services.pruning import Pruning
+
+        return Pruning(self.ledger, self.forgetting, self.actor)
+
+    @cached_property
     def sealing(self) -> Sealing:
         """How the space is encrypted."""
         from holdfast.adapters.keyring import GivenKey
@@ -139,12 +177,17 @@ class Space:
 
         sealing = Sealing(self.store, given_key=isinstance(self.store.keys, GivenKey))
         sealing.check_keys = self.house_keys or sealing.check_keys
+        sealing.without_vectors = self.index.without_vectors
         return sealing
 
     def close(self) -> None:
         """Stop background work and release the store."""
+        if self.meter is not None and self.as_of_ms is None:
+            self.meter.leave()
         self.embedding.close()
         self.touches.book.close()
+        if self.working is not None and self.as_of_ms is None:
+            self.working.close()
         self.index.drop()
         self.store.close()
 
@@ -160,12 +203,23 @@ class Space:
         finally:
             past.close()
 
-    def at(self, moment: When | None, seq: int | None) -> Space:
-        """The space as it was, read-only, in memory."""
-        last, at_ms = cut_of(self.store, moment, seq)
+    def at(self, moment: When | None, seq: int | None, as_of_ms: int | None = None) -> Space:
+        """The space as it was, read-only, in memory.
+
+        Args:
+            as_of_ms: The moment it stands at, where that is later than the last event: what expires does so without.
+        """
+        whole = self.store.whole
+        source = whole if whole is not None and is_before(self.store, moment, seq) else self.store
+        last, at_ms = cut_of(source, moment, seq)
+        with self.store.reading() as reader:
+            last = min(last, reader.head().seq)
         past = _empty_copy(self.store.identity)
         PASTS.begin(past)
-        copy_until(self.store, past, last, None if moment is None else at_ms)
+        if show_past(source, past, last, None if moment is None else at_ms):
+            past.whole = source
+        else:  # the view of a view lacks what that does
+            past.whole, past.earlier_events = source.whole, source.earlier_events
         with self.store.reading() as reader:
             model = reader.model()
         if self.embedding.embedder is not None and model is not None:
@@ -175,8 +229,8 @@ class Space:
         PASTS.filled(past)
         embedding = (self.embedding.embedder, self.embedding.why_none)
         return assemble(
-            past, self.ledger.clock, *embedding, self.actor, as_of_ms=at_ms, count=self.recalling.count,
-            house_keys=self.house_keys,
+            past, self.ledger.clock, *embedding, self.actor, as_of_ms=as_of_ms or at_ms, count=self.recalling.count,
+            house_keys=self.house_keys, meter=self.meter,
         )  # fmt: skip
 
 
@@ -216,15 +270,19 @@ def assemble(
     touched: bool = True,
     count: Count = estimate_tokens,
     house_keys: Callable[[SpaceKeys], None] | None = None,
+    meter: Meter | None = None,
+    tiers: Tiers | None = None,
+    working: WorkingStore | None = None,
 ) -> Space:
-    ledger = Ledger(store, clock)
-    index = LiveIndex(store)
-    embedding = Embedding(ledger, embedder, why_none)
+    kinds = _kinds(meter)
+    ledger = kinds.ledger(store, clock)
+    index = LiveIndex(store, partial(_vector_indexes, store) if as_of_ms is None else None)
+    embedding = kinds.embedding(ledger, embedder, why_none)
     book = ledger.carried = TouchBook(store, clock, enabled=touched)
     touches = Touches(book, actor, embedding.written)
-    remembering = Remembering(ledger, actor, touches, policy)
-    recalling = Recalling(ledger, index, embedding, touches, as_of_ms, count)
-    forgetting = Forgetting(ledger, index, actor, recalling.found, remembering, touches)
+    remembering = kinds.remembering(ledger, actor, touches, policy)
+    recalling = kinds.recalling(ledger, index, embedding, touches, as_of_ms, count, _time_finder)
+    forgetting = kinds.forgetting(ledger, index, actor, recalling.found, remembering, touches)
     inspecting = Inspecting(ledger, index, touches, lambda last: _replayed_digest(store, last), as_of_ms)
     space = Space(
         store=store,
@@ -240,11 +298,61 @@ def assemble(
         actor=actor,
         as_of_ms=as_of_ms,
         house_keys=house_keys,
+        meter=meter,
+        tiers=tiers,
+        working=working,
     )
+    forgetting.elsewhere = working
     # A program that ends without closing must not leave a thread in the model at interpreter exit.
     weakref.finalize(space, embedding.close)
+    weakref.finalize(space, index.drop)
     weakref.finalize(space, book.close)
+    if meter is not None and as_of_ms is None:
+        weakref.finalize(space, meter.leave)
     return space
+
+
+def _vector_indexes(store: SqliteStore) -> VectorIndexes:
+    """Where the index of vectors of a space is kept: beside it, unless it is in memory or encrypted."""
+    from holdfast.adapters.vectors.usearch import UsearchIndexes
+
+    path = None if store.path == ":memory:" else Path(store.path)
+    is_sealed = store.file_key is not None or store.border.is_sealed
+    return UsearchIndexes(path, read_only=store.read_only, sealed=is_sealed)
+
+
+@dataclass(frozen=True)
+class _Kinds:
+    """The services that may be measured."""
+
+    ledger: Callable[..., Ledger] = Ledger
+    embedding: Callable[..., Embedding] = Embedding
+    remembering: Callable[..., Remembering] = Remembering
+    recalling: Callable[..., Recalling] = Recalling
+    forgetting: Callable[..., Forgetting] = Forgetting
+
+
+def _kinds(meter: Meter | None) -> _Kinds:
+    """The plain services, or where something is measured their twins."""
+    if meter is None:
+        return _Kinds()
+    from holdfast.services import metrics
+
+    return _Kinds(
+        partial(metrics.MeasuredLedger, meter),
+        partial(metrics.MeasuredEmbedding, meter),
+        partial(metrics.MeasuredRemembering, meter),
+        partial(metrics.MeasuredRecalling, meter),
+        partial(metrics.MeasuredForgetting, meter),
+    )
+
+
+@cache
+def _time_finder() -> TimeFinder:
+    # Loaded for the first question in another language than English.
+    from holdfast.adapters.dates import DateparserTimes
+
+    return DateparserTimes()
 
 
 def _find_importer(path: Path, format_: str) -> Importer:

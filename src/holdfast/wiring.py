@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,10 @@ from holdfast.space import Space, assemble, entry_of, examine, opening
 if TYPE_CHECKING:  # what most programs never use is loaded when it is first asked for
     from holdfast.adapters.keyring import Keyring
     from holdfast.model.encryption import FileKey
+    from holdfast.model.tiers import Tiers, TierSpec
+    from holdfast.ports.metrics import Metrics
+    from holdfast.ports.working import WorkingStore
+    from holdfast.services.metrics import Meter
     from holdfast.services.restoring import Restoring
 
 
@@ -43,6 +47,8 @@ def open_space(
     as_id: Id | None = None,
     tokenizer: Count | str | Path | None = None,
     house_keys: Callable[[SpaceKeys], None] | None = None,
+    metrics: Metrics | None = None,
+    tiers: Iterable[TierSpec] | None = None,
 ) -> Space:
     """Open the space in a file; see `holdfast.Memory.open`.
 
@@ -55,6 +61,8 @@ def open_space(
     check_embedder(embedder)
     count = count_of(tokenizer)
     clock = clock or SystemClock()
+    meter = meter_of(metrics, clock)
+    checked = _tiers_of(tiers)
     space, node = (time_ordered_id(clock.now_ms(), clock.entropy(10)) for _ in range(2))
     space = as_id or space
     fresh = Identity(space, node, clock.entropy(32))
@@ -70,15 +78,62 @@ def open_space(
     try:
         found, why_none = _find_embedder(embedder)
         space = assemble(
-            store, clock, found, why_none, actor, policy=policy, touched=touches, count=count, house_keys=house_keys
-        )
+            store, clock, found, why_none, actor, policy=policy, touched=touches, count=count, house_keys=house_keys,
+            meter=meter, tiers=checked, working=_working_of(checked, store),
+        )  # fmt: skip
         if keys is not None:
             space.sealing.settle_keys()
         space.ledger.refresh_terms()
+        if space.meter is not None:
+            space.meter.join(space.ledger.store)
     except BaseException:
         store.close()
         raise
     return space
+
+
+def _tiers_of(tiers: Iterable[TierSpec] | None) -> Tiers | None:
+    if tiers is None:
+        return None
+    from holdfast.core.tiers import tiers_of
+
+    return tiers_of(tiers)
+
+
+def _working_of(tiers: Tiers | None, store: SqliteStore) -> WorkingStore | None:
+    """Where the working tier is, if not in the space's own file.
+
+    Raises:
+        InvalidField: the space is encrypted, and would be in the open there.
+    """
+    if tiers is None or tiers.working.backend == "space":
+        return None
+    if store.border.is_sealed or store.file_key is not None:
+        raise InvalidField(
+            f"{store.path} is encrypted, and Redis would hold what is said in the open. Keep the working tier of an "
+            "encrypted space in the space (backend='space')."
+        )
+    from holdfast.adapters.redis.working import RedisWorking
+
+    return RedisWorking(tiers.working.backend, store.identity.space)
+
+
+def meter_of(metrics: Metrics | None, clock: Clock) -> Meter | None:
+    """What tells a `Metrics`; None where nothing is to be told.
+
+    Raises:
+        InvalidField: it is no `Metrics`.
+    """
+    if metrics is None:
+        return None
+    if not all(callable(getattr(metrics, verb, None)) for verb in ("count", "observe", "state", "span")):
+        raise InvalidField(
+            f"metrics is {type(metrics).__name__}; expected what has the verbs of holdfast.ports.metrics.Metrics, such "
+            "as holdfast.PrometheusMetrics(). Nothing was made."
+        )
+    from holdfast.services.metrics import Meter
+
+    return Meter(metrics, clock)
 
 
 def count_of(tokenizer: Count | str | Path | None) -> Count:
@@ -117,6 +172,7 @@ def restoring(
     """
     from holdfast.adapters.keyring import keys_of
     from holdfast.adapters.sqlite.backup import SqliteFiles
+    from holdfast.adapters.vectors.usearch import UsearchIndexes
     from holdfast.services.restoring import Restoring
 
     check_label(actor, "principal")
@@ -129,7 +185,7 @@ def restoring(
 
     return Restoring(
         SqliteFiles(), opening(lambda: (keys, None)), open_there, partial(_create_file, keys=keys), examine,
-        entry_of, clock or SystemClock(), actor,
+        entry_of, clock or SystemClock(), actor, lambda target: UsearchIndexes(target).drop(),
     )  # fmt: skip
 
 

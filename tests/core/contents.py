@@ -43,6 +43,11 @@ ASKED = {
     Kind.RECALL: '{"budget_tokens":null,"degraded":null,"engine":"0.1.0","hits":[["a",1.5]],"limit":3,"model":null,'
     '"node":"n","now_ms":5,"seq":2,"since_ms":null,"space":"s","thorough":false,"until_ms":null,"where":{}}',
     Kind.EXPECTATION: '{"contains":["x"],"limit":3,"memory":null,"not_contains":[],"where":{"author":{"eq":"Ada"}}}',
+    Kind.SESSION: '{"agent":null,"closed_ms":5,"id":"s","idle_ttl_s":1800.0,"summaries":[],"through":null,'
+    '"user":"Ada","why":"idle"}',
+    Kind.BLOCK: '{"blank":null,"description":"who","label":"persona","limit":2000,"unit":"characters","writers":["a"]}',
+    Kind.INTENTION: '{"condition":{"open_tickets":{"gt":3}},"event":null,"fired_ms":null,"met_ms":null,"said":null,'
+    '"snoozed_until_ms":null,"state":"pending","taken_by":null,"until_ms":5,"when_ms":null}',
 }
 
 

@@ -138,3 +138,16 @@ def test_messages_about_long_values_are_short():
         with pytest.raises(InvalidInput) as caught:
             call()
         assert len(str(caught.value)) < 500
+
+
+def test_a_question_that_is_refused_is_not_told_that_nothing_was_written():
+    for value in ("x" * 11, "", 5, "a\0b", "\ud800"):
+        with pytest.raises(InvalidText) as told:
+            border.check_text(value, "query", 10)
+        assert "written" not in str(told.value)
+        assert "Split" not in str(told.value)
+        with pytest.raises(InvalidText, match="Nothing was written"):
+            border.check_text(value, "text", 10)
+    with pytest.raises(InvalidField) as refused:
+        border.check_unit(2, "least confidence")
+    assert "written" not in str(refused.value)

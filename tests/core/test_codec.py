@@ -99,7 +99,7 @@ def test_an_erased_event_has_no_content():
 
 @pytest.mark.parametrize("payload", [
     b"", b"{", b"[]", b"5", b"\xff\xfe", b'{"content":5}', b'{"content":{}}',
-    b'{"content":{"kind":9,"text":"x","valid_from":0}}',
+    b'{"content":{"kind":99,"text":"x","valid_from":0}}',
     b'{"content":{"kind":2,"text":"x","valid_from":0,"mood":1}}',
     b'{"content":{"kind":2,"text":"x","valid_from":0,"tags":5}}',
     b'{"content":{"kind":2,"text":"x","valid_from":0,"attributes":[1]}}',

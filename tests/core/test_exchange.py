@@ -35,7 +35,7 @@ def test_a_record_is_read_back_from_its_line(record):
 def test_a_line_says_its_format_and_has_names_for_numbers_and_times(record):
     line = json.loads(record_line(record))
     assert line["format"] == FORMAT
-    assert line["content"]["kind"] in ("turn", "fact", "recall", "expectation")
+    assert line["content"]["kind"] == record.kind.name.lower()
     assert line["content"]["valid_from"].endswith("Z")
     assert line["version"] == record.version
 

@@ -48,6 +48,8 @@ CASES = [
     ("Tell me about the garden", SUMMARY),
     ("What do they have in common?", LINKED),
     ("What did Ada say when Ben called?", FACT),
+    ("Did Ada cry when Bob left?", FACT),
+    ("Do you know when Bob left?", WHEN),
     ("So when did they leave?", WHEN),
     ("What did she buy, and when?", WHEN),
     ('She asked: "when was it?"', WHEN),

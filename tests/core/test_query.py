@@ -243,6 +243,12 @@ def test_known_authors_are_found_and_speak_for_themselves(text: str, named: tupl
     assert query.dense_text == dense
 
 
+@pytest.mark.parametrize("author", ["O'Neil", "İpek", "D'Arcy Fitz"])
+def test_a_name_of_any_spelling_is_found(author: str) -> None:
+    assert read(f"How is {author}?", author).named == (author,)
+    assert read("How is D or O or i?", author).named == ()
+
+
 def test_a_first_name_two_authors_share_names_neither_and_a_full_one_its_own() -> None:
     authors = ("Ada Lovelace", "Ada Byron", "Ada Byron King")
     assert read("How is Ada?", *authors).named == ()

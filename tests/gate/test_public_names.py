@@ -9,10 +9,27 @@ from pathlib import Path
 
 import holdfast
 from holdfast import AsyncMemory, AsyncSession, Memory, Session
-from holdfast.groups import Admission, Storage
-from holdfast.groups_aio import AsyncAdmission, AsyncStorage
+from holdfast.blocks import Blocks
+from holdfast.blocks_aio import AsyncBlocks
+from holdfast.groups import Admission, Expectations, Recalls, Storage
+from holdfast.groups_aio import AsyncAdmission, AsyncExpectations, AsyncRecalls, AsyncStorage
+from holdfast.intentions import Intentions
+from holdfast.intentions_aio import AsyncIntentions
+from holdfast.session_aio import AsyncEpisodes, AsyncScratch, AsyncSessions, AsyncTiers
+from holdfast.session_groups import Episodes, Scratch, Sessions, Tiers
 
-GROUPS = {Admission: AsyncAdmission, Storage: AsyncStorage}
+GROUPS = {
+    Admission: AsyncAdmission,
+    Storage: AsyncStorage,
+    Recalls: AsyncRecalls,
+    Expectations: AsyncExpectations,
+    Blocks: AsyncBlocks,
+    Intentions: AsyncIntentions,
+    Sessions: AsyncSessions,
+    Episodes: AsyncEpisodes,
+    Scratch: AsyncScratch,
+    Tiers: AsyncTiers,
+}
 SNAPSHOT = Path(__file__).with_name("public_names.txt")
 
 
@@ -49,6 +66,9 @@ def shapes(facade: type) -> dict[str, tuple]:
     found = {}
     for name, member in vars(facade).items():
         if name.startswith("_"):
+            continue
+        if isinstance(member, property):
+            found[name] = ("property",)
             continue
         function = getattr(member, "__func__", member)
         parameters = inspect.signature(function).parameters.values()

@@ -10,15 +10,19 @@ import pytest
 
 from holdfast import Memory, Session
 from holdfast.adapters.sqlite.registry import SqliteView
+from holdfast.blocks import Blocks
 from holdfast.core.access import FREE, HOUSE_VERBS, NOT_OFFERED, VERBS, allows
 from holdfast.errors import Closed, InvalidText, NotAllowed, NotFound
 from holdfast.groups import Admission, Expectations, Recalls, Storage
 from holdfast.house import Holdfast
 from holdfast.house_aio import AsyncHoldfast
 from holdfast.house_wiring import acting_as
+from holdfast.intentions import Intentions
 from holdfast.model.access import HeldSpace, Quota, Right, Standing
+from holdfast.session_groups import Episodes, Scratch, Sessions, Tiers
 from tests.house.scenes import refusal, refused
 
+GROUPS = (Admission, Blocks, Episodes, Expectations, Intentions, Recalls, Sessions, Storage, Tiers)
 HELD = HeldSpace(b"i" * 16, "acme", 0, made=True, quota=Quota())
 
 
@@ -28,9 +32,9 @@ def public(kind: type) -> set[str]:
 
 
 def test_every_public_method_has_a_verb_and_every_verb_a_method():
-    groups = {f"Memory.{kind.__name__.lower()}" for kind in (Admission, Expectations, Recalls, Storage)}
+    groups = {f"Memory.{kind.__name__.lower()}" for kind in GROUPS}
     assert public(Memory) | groups == {v for v in (*VERBS, *FREE, *NOT_OFFERED) if v.startswith("Memory.")}
-    for kind in (Admission, Expectations, Recalls, Storage):
+    for kind in (*GROUPS, Scratch):
         assert public(kind) == {verb for verb in VERBS if verb.startswith(f"{kind.__name__}.")}
     assert public(Session) | {"Session.id"} == {verb for verb in VERBS if verb.startswith("Session.")}
     own = {verb.split(" ")[0] for verb in (*VERBS, *HOUSE_VERBS) if verb.startswith("Holdfast.")}
@@ -44,8 +48,12 @@ def test_what_methods_give_back_is_plain_or_guarded():
     plain = ("None", "int", "str", "list[str]", "Record", "Recollection", "Summary", "ForgetReceipt", "ForgetPreview",
              "MarkdownReport", "ImportReport", "list[Record]", "list[ForgetReceipt]", "Proof",
              "Verification", "AuditReport", "History", "Why", "BackupReport", "Encryption", "Explanation", "Replay",
-             "Expectation", "list[Expectation]", "list[Outcome]", "list[KeptRecall]")  # fmt: skip
-    for kind in (Memory, Session, Admission, Expectations, Recalls, Storage):
+             "Expectation", "list[Expectation]", "list[Outcome]", "list[KeptRecall]", "Block", "list[Block]",
+             "Intention", "list[Intention]",
+             "Messages", "Working", "Any", "bool", "list[SessionInfo]", "SessionInfo", "list[SessionFound]",
+             "list[Episode]", "list[TierHolding]", "SweepReport", "MendReport", "SnapshotReport", "PruneReport",
+             "CompactReport")  # fmt: skip
+    for kind in (Memory, Session, *GROUPS, Scratch):
         for name, thing in vars(kind).items():
             if inspect.isfunction(thing) and not name.startswith("_"):
                 gives = inspect.signature(thing).return_annotation
@@ -335,3 +343,21 @@ def test_the_async_facade_is_guarded_too(folder):
             yield item
 
     asyncio.run(use())
+
+
+def test_what_is_looked_up_by_a_name_asks_for_every_use(house):
+    house.create("acme")
+    house.space("acme").blocks.create("persona", "Brief.")
+    house.grant("bo", "acme", "read")
+    held = house.space("acme", as_="bo").blocks["persona"]
+    assert held.text == "Brief."
+    with pytest.raises(NotAllowed):
+        held.write("Long.")
+    house.grant("bo", "acme", "write")
+    assert held.write("Brief, kind.").actor == "bo"
+    house.revoke("bo", "acme", "read")
+    with pytest.raises(NotAllowed):
+        held.append("More.")
+    assert house.space("acme").blocks["persona"].text == "Brief, kind."
+    with pytest.raises(TypeError, match="Memory has nothing under a name"):
+        house.space("acme")["persona"]

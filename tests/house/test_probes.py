@@ -90,7 +90,55 @@ IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
     "expected": (1, lambda m, c, ids: m.expectations.list()),
     "unexpect": (2, lambda m, c, ids: m.expectations.remove(UNKNOWN)),
     "run": (1, lambda m, c, ids: m.expectations.run()),
+    "blocks": (1, lambda m, c, ids: m.blocks.list()),
+    "add message": (2, lambda m, c, ids: m.session("s").add_message({"role": "user", "content": f"said {c.random()}"})),
+    "add messages": (2, lambda m, c, ids: m.session("s").add_messages([{"role": "user", "content": f"{c.random()}"}])),
+    "messages": (1, lambda m, c, ids: m.session("s").messages(c.choice(["openai", "anthropic"]))),
+    "record": (2, lambda m, c, ids: m.session("s").record("event", f"happened {c.random()}")),
+    "scratch put": (2, lambda m, c, ids: m.session("s").scratch.put("k", c.random())),
+    "scratch": (1, lambda m, c, ids: m.session("s").scratch.get("secret")),
+    "scratch keys": (1, lambda m, c, ids: m.session("s").scratch.keys()),
+    "scratch delete": (2, lambda m, c, ids: m.session("s").scratch.delete("k")),
+    "working": (1, lambda m, c, ids: m.session("s").working(5, hours=24)),
+    "session close": (2, lambda m, c, ids: m.session(c.choice(["s", "t"])).close()),
+    "sessions": (1, lambda m, c, ids: m.sessions.list()),
+    "session found": (1, lambda m, c, ids: m.sessions.search(a_query(c))),
+    "session got": (1, lambda m, c, ids: m.sessions.get("s")),
+    "close idle": (2, lambda m, c, ids: m.sessions.close_idle()),
+    "episodes": (1, lambda m, c, ids: m.episodes.list(kind=c.choice([None, "turn", "error"]))),
+    "similar": (1, lambda m, c, ids: m.episodes.similar(a_query(c))),
+    "said": (1, lambda m, c, ids: m.episodes.said("when did the user ask about the canary")),
+    "resolve": (2, lambda m, c, ids: m.episodes.resolve(an_id(c, ids), "restarted")),
+    "full text": (1, lambda m, c, ids: m.episodes.full_text(an_id(c, ids))),
+    "tiers": (1, lambda m, c, ids: m.tiers.list()),
+    "tier": (1, lambda m, c, ids: m.tiers.read("episodic")),
+    "sweep": (4, lambda m, c, ids: m.tiers.sweep(dry_run=c.random() < 0.5)),
+    "block": (1, lambda m, c, ids: m.blocks.get("persona")),
+    "block held": (1, lambda m, c, ids: m.blocks["persona"].value),
+    "block history": (1, lambda m, c, ids: m.blocks.history("persona")),
+    "block create": (2, lambda m, c, ids: m.blocks.create(f"made-{c.getrandbits(40)}", "made")),
+    "block write": (2, lambda m, c, ids: m.blocks.write("persona", f"wrote {c.random()}", version=c.choice([None, 1]))),
+    "block rewrite": (2, lambda m, c, ids: m.blocks["persona"].write(f"wrote {c.random()}")),
+    "block append": (2, lambda m, c, ids: m.blocks.append("persona", "more")),
+    "block replace": (2, lambda m, c, ids: m.blocks.replace("persona", "The", "A")),
+    "block revert": (2, lambda m, c, ids: m.blocks.revert("persona", 1)),
+    "block revise": (2, lambda m, c, ids: m.blocks.revise("persona", description=f"about {c.random()}")),
+    "block remove": (2, lambda m, c, ids: m.blocks.remove(c.choice(["human", "nobody"]))),
+    "intend": (2, lambda m, c, ids: m.intend(f"ask {c.random()}", when="now")),
+    "intention": (2, lambda m, c, ids: m.intentions.add(f"ask {c.random()}", event="e", session="s")),
+    "intention got": (1, lambda m, c, ids: m.intentions.get(an_id(c, ids))),
+    "intentions": (1, lambda m, c, ids: m.intentions.list()),
+    "due": (1, lambda m, c, ids: m.intentions.due(facts={"a": 1})),
+    "take": (2, lambda m, c, ids: m.intentions.take(session=c.choice([None, "s"]), limit=1)),
+    "fire": (2, lambda m, c, ids: m.intentions.fire("e")),
+    "snooze": (2, lambda m, c, ids: m.intentions.snooze(an_id(c, ids), "tomorrow")),
+    "done": (2, lambda m, c, ids: m.intentions.done(an_id(c, ids))),
+    "cancel": (2, lambda m, c, ids: m.intentions.cancel(an_id(c, ids))),
     "rebuild": (4, lambda m, c, ids: m.storage.rebuild()),
+    "mend": (4, lambda m, c, ids: m.storage.mend()),
+    "snapshot": (4, lambda m, c, ids: m.storage.snapshot()),
+    "prune": (4, lambda m, c, ids: m.storage.prune(keep_days=c.choice([0, 400]), superseded=c.random() < 0.5)),
+    "compact": (4, lambda m, c, ids: m.storage.compact()),
     "backup": (4, lambda m, c, ids: m.storage.backup("\0")),
     "markdown": (1, lambda m, c, ids: m.storage.export_markdown("\0")),
     "encryption": (1, lambda m, c, ids: m.storage.encryption()),
@@ -103,7 +151,7 @@ IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
 }  # fmt: skip
 """The right that each verb needs, and a call of it. What would write a file names none, and keys are
 too short."""
-WEIGHTS = {"rebuild": 0.2, "audit": 0.3, "at": 0.3, "check": 0.5}
+WEIGHTS = {"rebuild": 0.2, "compact": 0.2, "mend": 0.2, "audit": 0.3, "at": 0.3, "check": 0.5}
 MARKING = Policy(actions={Sensitive.CONTACT: Action.MARK})
 
 
@@ -147,6 +195,9 @@ class Campaign:
         word = self.canary(name)
         made = [memory.remember(f"The secret number {n} is {word}.", subject=word) for n in range(3)]
         made.append(memory.session("s").add("user", f"I said {word}.", author=word))
+        memory.session("s").scratch.put("secret", f"The value is {word}.")
+        memory.blocks.create("persona", f"The block says {word}.")
+        made.append(memory.intend(f"Ask about {word}.", when="now", about=word))
         self.ids[name] = [record.id for record in made]
 
     def run(self, probes: int) -> Found:

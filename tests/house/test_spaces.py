@@ -182,6 +182,17 @@ def test_content_is_overwritten_before_it_is_removed(house, folder, monkeypatch)
     assert set(b"".join(seen.values())) <= {0}
 
 
+def test_an_index_of_vectors_that_was_left_unfinished_is_overwritten_with_its_space(house, folder):
+    fill(house)
+    (space,) = (path for path in folder.iterdir() if path.name.endswith(".db") and path.name != "house.db")
+    left, twin = space.with_name(space.name + "-vectors.77-aa.new"), folder / "twin"
+    left.write_bytes(b"half an index")
+    twin.hardlink_to(left)
+    house.drop("acme/ada", confirm="acme/ada")
+    assert not left.exists()
+    assert not any(twin.read_bytes())
+
+
 def test_tampering_with_receipt_or_audit_is_noticed(house, opened, folder):
     fill(house)
     house.create("other")

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast import Memory
 from holdfast.errors import Gone, InvalidField, InvalidInput, NotFound
-from holdfast.model.policy import Policy
+from holdfast.model.policy import Keep, Policy, Retention
 from holdfast.model.times import format_when
 from holdfast.testing.embedders import HashEmbedder
 from tests.services.scenes import bytes_of
@@ -146,7 +146,7 @@ def test_expectations_tell_what_is_not_met(memory):
     assert "nothing that was returned contains 'Madrid'" in second.problems
     assert not any("'Lisbon'" in problem for problem in second.problems)
     assert third.met, "the filter leaves it out"
-    memory.forget(ids[0])
+    memory.correct(ids[0], "Ada lives in Porto.")
     assert memory.expectations.run()[0].problems[-1] == f"memory {ids[0]} was not returned"
     memory.expectations.remove(met.id)
     assert met.id not in {one.id for one in memory.expectations.list()}
@@ -159,7 +159,7 @@ def test_what_cannot_be_expected_or_replayed_is_refused(memory):
     ids = filled(memory)
     for bad in (
         {}, {"contains": ""}, {"contains": ["x"] * 65}, {"contains": "x", "limit": 0}, {"contains": "x", "where": "x"},
-        {"contains": [5]},
+        {"contains": [5]}, {"contains": 5}, {"contains": None}, {"not_contains": 5}, {"contains": {"a": "b"}},
     ):  # fmt: skip
         with pytest.raises(InvalidInput):
             memory.expect("where does Ada live?", **bad)
@@ -170,6 +170,10 @@ def test_what_cannot_be_expected_or_replayed_is_refused(memory):
     kept = memory.recalls.keep("where does Ada live?").kept
     with pytest.raises(NotFound):
         memory.recalls.replay(ids[0])
+    expected = memory.expect("where does Ada live?", contains="Lisbon").id
+    for never in (kept, expected):
+        with pytest.raises(NotFound):
+            memory.expect("where does Ada live?", id=never)
     with pytest.raises(InvalidField, match="of the kind recall"):
         memory.correct(kept, "Where does Ben live?")
 
@@ -183,4 +187,60 @@ def test_the_policy_is_asked_before_a_question_is_kept(opened):
     assert not any(card in line for line in memory.export())
     assert "[payment]" in memory.recalls.list()[0].query
     assert [outcome.met for outcome in memory.expectations.run()] == [True]
-    assert memory.recalls.replay().kept.query != f"Ada whose card is {card}?"
+    replay = memory.recalls.replay()
+    assert replay.kept.query != f"Ada whose card is {card}?"
+    assert any("as the policy let it" in cause for cause in replay.causes)
+    memory.recalls.keep("what does Ada like?")
+    assert not memory.recalls.replay().kept.altered
+
+
+def test_a_kept_recall_asks_again_for_as_much_confidence(opened, path):
+    memory = opened(path)
+    filled(memory)
+    sure = memory.recall("who won the football match?").confidence
+    for least in (sure, min(1.0, sure + 0.01)):
+        found = memory.recalls.keep("who won the football match?", min_confidence=least)
+        replay = memory.recalls.replay()
+        assert replay.same, replay
+        assert len(replay.hits) == len(found) == (4 + 1 if least == sure else 0)
+        assert replay.kept.min_confidence == least
+    with pytest.raises(InvalidInput):
+        memory.recalls.keep("who won?", min_confidence=2)
+
+
+def test_a_recall_kept_by_an_earlier_release_is_read_and_one_that_asks_for_nothing_new_is_kept_as_by_it(memory):
+    filled(memory)
+    memory.recalls.keep("where does Ada live?")
+    line = next(line for line in map(json.loads, memory.export()) if line["content"]["kind"] == "recall")
+    assert not {"min_confidence", "altered"} & json.loads(line["content"]["body"]).keys()
+    assert (memory.recalls.list()[0].min_confidence, memory.recalls.list()[0].altered) == (0.0, False)
+
+
+def test_what_was_due_when_a_recall_was_kept_stays_so_in_its_replay(opened, path, clock):
+    memory = opened(path, policy=Policy(retentions={"health": Retention(Keep.FOR_A_WHILE, 86_400_000)}))
+    memory.remember("Ada is allergic to penicillin.", category="health")
+    memory.remember("Ada is allergic to work.")
+    clock.advance(2 * 86_400_000)
+    found = memory.recalls.keep("what is Ada allergic to?")
+    assert [hit.text for hit in found] == ["Ada is allergic to work."]
+    replay = memory.recalls.replay()
+    assert replay.same, replay
+
+
+def test_an_expectation_goes_with_the_memory_it_names_and_one_that_quotes_it_is_told(opened, path):
+    memory = opened(path)
+    secret = memory.remember("Ada hides the Quillon deed behind the clock.").id
+    other = memory.remember("Ben lives in Porto.").id
+    named = memory.expect("where is the deed?", contains="Quillon deed", id=secret).id
+    quoting = memory.expect("where is it?", contains="BEHIND the clock").id
+    kept = memory.recalls.keep("who hides the Quillon deed behind the clock?").kept
+    asked = memory.recalls.keep("Ada hides the Quillon deed behind the clock. Is that so?").kept
+    memory.expect("where does Ben live?", contains="Porto", id=other)
+    preview = memory.preview_forget(secret)
+    assert [record.id for record in preview.derived] == [named]
+    assert [record.id for record in preview.questions] == [quoting, kept, asked]
+    receipt = memory.forget(secret, quoting, kept, asked)
+    assert receipt.derived == (named,)
+    memory.close()
+    assert b"Quillon" not in bytes_of(path)
+    assert [one.query for one in opened(path).expectations.list()] == ["where does Ben live?"]

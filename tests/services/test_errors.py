@@ -18,12 +18,13 @@ def drawn() -> dict[str, str]:
     parents: dict[str, str] = {}
     stack: list[str] = ["HoldfastError"]
     for line in errors.__doc__.split("HoldfastError\n", 1)[1].splitlines():
-        names = re.findall(r"[A-Z]\w+(?: \(\w+\))?", line)
-        is_nested = bool(re.match(r"\s+(?:│|    )\s*\S", line)) and not re.match(r"\s{4}[├└]", line)
-        for name in names:
-            parents[name.split(" (")[0]] = stack[-1] if is_nested else "HoldfastError"
-        if names and not is_nested:
-            stack = ["HoldfastError", names[0].split(" (")[0]]
+        names = [name.split(" (")[0] for name in re.findall(r"[A-Z]\w+(?: \(\w+\))?", line)]
+        if names:
+            # Four columns a level, the first of them for the margin of the text.
+            depth = re.search("[├└]", line).start() // 4 - 1
+            del stack[depth + 1 :]
+            parents |= dict.fromkeys(names, stack[-1])
+            stack.append(names[0])
     return parents
 
 
@@ -47,4 +48,7 @@ def test_errors_are_also_what_python_calls_them():
     assert issubclass(errors.InvalidInput, ValueError)
     assert issubclass(errors.NotFound, LookupError)
     retryable = {error.__name__ for error in CLASSES if error.retryable}
-    assert retryable == {"StoreFull", "StoreBusy", "EmbedderUnavailable"}
+    assert retryable == {
+        "StoreFull", "StoreBusy", "EmbedderUnavailable", "EmbedderPaused", "ModelUnavailable",
+        "WorkingStoreUnavailable",
+    }  # fmt: skip

@@ -30,8 +30,9 @@ def test_too_little_confidence_gives_no_hits_and_says_how_much_there_was(tmp_pat
         assert sure[0].text == HELD[0]
     with Memory.open(tmp_path / "a.db", embedder=None) as memory:
         assert len(memory.recall("What is my cat called?", at="2999-01-01", min_confidence=0.5)) == 3
-        reads = memory.summary()
-        assert reads is not None
+        before = memory.summary().accesses[0].reads
+        memory.recall("Who won the football match?", min_confidence=0.99)
+        assert memory.summary().accesses[0].reads == before, "what was not given was not read"
 
 
 @pytest.mark.skipif(find_spec("holdfast_minilm") is None, reason="the packaged model is not installed")

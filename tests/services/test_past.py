@@ -138,7 +138,7 @@ def test_a_past_stays_open_where_it_holds_nothing_of_what_was_forgotten(memory):
 
 def test_a_forget_while_a_past_is_filled_is_not_missed(memory, monkeypatch):
     fact = memory.remember("Ada runs.")
-    filled = space.copy_until
+    filled = space.show_past
 
     class Slow:
         """What is forgotten was read already, and is not in the view yet."""
@@ -146,14 +146,14 @@ def test_a_forget_while_a_past_is_filled_is_not_missed(memory, monkeypatch):
         def __init__(self, into):
             self.into = into
 
-        def commit(self, decide):
+        def copy_past(self, *what, **how):
             memory.forget(fact.id)
-            return self.into.commit(decide)
+            return self.into.copy_past(*what, **how)
 
     def slowly(store, into, *until):
         filled(store, Slow(into), *until)
 
-    monkeypatch.setattr(space, "copy_until", slowly)
+    monkeypatch.setattr(space, "show_past", slowly)
     with pytest.raises(Closed, match="forgotten since"):
         memory.at(seq=1).get(fact.id)
 

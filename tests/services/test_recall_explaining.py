@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from holdfast import Memory
+from holdfast.core.weights import Weights
 from holdfast.errors import InvalidInput
+from holdfast.model.policy import Action, Keep, Policy, Retention, Sensitive
 from holdfast.testing.embedders import HashEmbedder
 
 QUESTION = "where does Ada live?"
@@ -37,6 +39,15 @@ def test_every_hit_is_explained_and_its_signals_sum_to_its_score(many):
     assert dense.weights["dense"] > 0
     assert "score" in str(told)
     assert told.why_not is None
+
+
+def test_the_weights_told_are_those_the_space_is_ranked_by(opened, path):
+    memory = opened(path, embedder=None)
+    for number in range(40):
+        memory.remember(" ".join(f"filler{number}x{i}" for i in range(150)) + f" piano{number}")
+    (first, *_) = memory.recalls.explain("piano7", limit=1).hits
+    (words,) = (share for share in first.signals if share.name == "words")
+    assert words.weights["words"] == pytest.approx(Weights().words + Weights().context)
 
 
 def test_explaining_counts_nothing_as_read(many):
@@ -91,3 +102,56 @@ def test_each_state_has_a_reason_of_its_own(opened):
     assert told.failing == ("category = health", "attributes.age > 3 or tag = x")
     with pytest.raises(InvalidInput):
         why(memory, "not an id")
+
+
+def test_a_memory_whose_time_is_up_or_that_is_kept_apart_is_told_so(opened, clock):
+    policy = Policy(
+        actions={Sensitive.MEDICAL: Action.QUARANTINE},
+        retentions={"place": Retention(Keep.FOR_A_WHILE, 1_000)},
+    )
+    memory = opened(policy=policy)
+    apart = memory.remember("Ada lives with diabetes.").id
+    due = memory.remember("Ada lives in Lisbon.", category="place").id
+    clock.advance(2_000)
+    assert why(memory, apart).reason == "quarantined"
+    assert why(memory, due).reason == "expired"
+
+
+def test_what_was_told_already_is_not_blamed_on_the_budget(opened):
+    memory = opened()
+    first, again, other = (
+        memory.session("s").add("user", text, author="Ada", when=when).id
+        for text, when in (
+            ("I live in Lisbon.", "2025-01-01"), ("I live in Lisbon.", "2025-01-02"), ("I live well.", "2025-01-03"),
+        )
+    )  # fmt: skip
+    told = {one: why(memory, one, budget_tokens=4_000) for one in (first, again, other)}
+    assert sorted(one.reason for one in told.values()) == ["packing", "returned", "returned"]
+    assert {told[first].reason, told[again].reason} == {"packing", "returned"}
+
+
+def test_an_answer_that_was_not_sure_enough_is_told_to_be_empty_for_that(opened):
+    memory = opened()
+    lisbon = memory.remember("Ada lives in Lisbon.").id
+    sure = memory.recall(QUESTION).confidence
+    told = memory.recalls.explain(QUESTION, id=lisbon, min_confidence=min(1.0, sure + 0.01))
+    assert (told.hits, told.candidates, told.confidence) == ((), 1, sure)
+    assert told.why_not.reason == "confidence"
+    for words in (told.withheld, told.why_not.words, str(told)):
+        assert f"{sure:.2f}" in words
+    enough = memory.recalls.explain(QUESTION, id=lisbon, min_confidence=sure)
+    assert (enough.withheld, enough.why_not.reason) == (None, "returned")
+    tight = memory.recalls.explain(QUESTION, id=lisbon, budget_tokens=1)
+    assert "budget of 1 tokens" in tight.withheld
+    assert tight.why_not.reason == "budget"
+
+
+def test_what_superseded_a_memory_is_said_to_be_recalled_only_where_it_is(opened):
+    memory = opened()
+    old = memory.remember("Ada lives in Bonn.").id
+    new = memory.correct(old, "Ada lives in Berlin.").id
+    assert "is recalled in its place" in why(memory, old).words
+    newest = memory.correct(new, "Ada lives in Porto.").id
+    assert "was superseded too" in why(memory, old).words
+    memory.forget(newest)
+    assert "was forgotten since" in why(memory, new).words

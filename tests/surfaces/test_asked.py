@@ -63,3 +63,22 @@ def test_a_filter_is_written_as_text(shell):
     bad = shell("list", "--where", "source = a, b")
     assert bad.exit_code != 0
     assert "column 11" in bad.stderr
+
+
+def test_short_ids_name_kept_recalls_and_expectations(shell):
+    filled(shell)
+    kept = json.loads(shell.ok("recall", QUESTION, "--keep", "--json"))["kept"]
+    assert json.loads(shell.ok("replay", kept[-8:], "--json"))["kept"]["id"] == kept
+    added = json.loads(shell.ok("expect", "add", QUESTION, "--contains", "Lisbon", "--json"))["id"]
+    assert json.loads(shell.ok("expect", "remove", added[-8:], "--json"))["removed"] == added
+    assert shell.error("expect", "remove", added[-8:])[0] == 3
+
+
+def test_an_answer_that_was_not_sure_enough_says_so(shell):
+    filled(shell)
+    done = shell("recall", "who won the match?", "--min-confidence", "0.99", "--keep")
+    assert done.exit_code == 1
+    assert "Nothing was sure enough" in done.stdout
+    assert "It returns the same." in shell.ok("replay")
+    assert "at least 0.99 was asked for" in shell("explain", "who won the match?", "--min-confidence", "0.99").stdout
+    assert "fits 1 token" in shell("recall", QUESTION, "--budget", "1").stdout

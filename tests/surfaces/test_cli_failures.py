@@ -259,8 +259,9 @@ def test_an_interrupt_ends_with_130_and_no_traceback(shell: Shell):
             assert process.poll() is None
             assert time.monotonic() < patience
         process.send_signal(signal.SIGINT)
-        assert process.wait(DEADLINE_S) == failure.INTERRUPTED
+        ended = process.wait(DEADLINE_S)
         told = process.stderr.read().decode()
+        assert ended == failure.INTERRUPTED, told
     finally:
         end(process)
     assert told.strip() == (

@@ -98,8 +98,8 @@ def test_the_wire_form_is_the_documented_one():
 @pytest.mark.parametrize(
     ("value", "told", "left_out"),
     [
-        (RECORD, VALUES["record"], {"arguments", "asked", "verdict", "reasons"}),
-        (RECORD, wire.admitted_to_wire(RECORD), {"arguments", "asked"}),
+        (RECORD, VALUES["record"], {"arguments", "body", "verdict", "reasons"}),
+        (RECORD, wire.admitted_to_wire(RECORD), {"arguments", "body"}),
         (AUDIT, wire.audit_to_wire(AUDIT), set[str]()),
         (HIT, wire.hit_to_wire(HIT), set[str]()),
         (Recollection("q", (), "", 0, 0.0, None, 0, 1.0), VALUES["recollection"], set[str]()),

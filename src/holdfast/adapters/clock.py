@@ -7,7 +7,13 @@ import time
 
 
 class SystemClock:
-    """A `Clock` from the operating system."""
+    """A `Clock` from the operating system; two of them are the same clock."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SystemClock)
+
+    def __hash__(self) -> int:
+        return hash(SystemClock)
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000

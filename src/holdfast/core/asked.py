@@ -24,6 +24,8 @@ _RECALL = {
     "degraded": _MAYBE_TEXT, "limit": int, "budget_tokens": _MAYBE_NUMBER, "where": dict,
     "since_ms": _MAYBE_NUMBER, "until_ms": _MAYBE_NUMBER, "thorough": bool,
 }  # fmt: skip
+_NEWER = {"min_confidence": (int, float), "altered": bool}
+"""Fields of a recall that stand there only where they say something: earlier releases read the others alone."""
 _EXPECTATION = {
     "contains": list, "not_contains": list, "memory": _MAYBE_TEXT, "limit": int, "where": dict,
 }  # fmt: skip
@@ -35,10 +37,12 @@ def recall_content(query: str, at_ms: int, actor: str, **asked: Any) -> Content:
 
 
 def expectation_content(query: str, at_ms: int, actor: str, **asked: Any) -> Content:
-    """An expectation as what is stored."""
+    """An expectation as what is stored; it goes with the memory that it names."""
+    sources = () if asked["memory"] is None else (asked["memory"],)
     return Content(
-        kind=Kind.EXPECTATION, text=query, valid_from=at_ms, actor=actor, body=_checked(Kind.EXPECTATION, asked)
-    )
+        kind=Kind.EXPECTATION, text=query, valid_from=at_ms, actor=actor, body=_checked(Kind.EXPECTATION, asked),
+        sources=sources,
+    )  # fmt: skip
 
 
 def read_asked(kind: Kind, asked: str | None) -> Mapping[str, Any]:
@@ -51,9 +55,11 @@ def read_asked(kind: Kind, asked: str | None) -> Mapping[str, Any]:
         found: object = json.loads(asked or "")
     except (ValueError, RecursionError) as error:
         raise InvalidField(f"What belongs to the {kind.name.lower()} is no JSON ({error}).") from None
-    shape = _RECALL if kind is Kind.RECALL else _EXPECTATION
+    kind_is_recall = kind is Kind.RECALL
+    shape = _RECALL if kind_is_recall else _EXPECTATION
     values = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-    if set(values) != set(shape) or not all(isinstance(values[name], shape[name]) for name in shape):
+    known = {**shape, **{name: kind for name, kind in _NEWER.items() if kind_is_recall and name in values}}
+    if set(values) != set(known) or not all(isinstance(values[name], known[name]) for name in known):
         raise InvalidField(f"What belongs to the {kind.name.lower()} has other fields than {', '.join(shape)}.")
     hits = values.get("hits", [])
     if not all(isinstance(hit, list) and list(map(type, cast("list[Any]", hit))) == [str, float] for hit in hits):
@@ -61,6 +67,7 @@ def read_asked(kind: Kind, asked: str | None) -> Mapping[str, Any]:
     if not all(isinstance(one, str) for name in ("contains", "not_contains") for one in values.get(name, [])):
         raise InvalidField("What the expectation looks for is not a list of texts.")
     border.check_count(values["limit"], "limit", limits.LIMIT_HITS)
+    border.check_unit(values.get("min_confidence", 0.0), "least confidence")
     filter_from_json(values["where"])
     return values
 
@@ -86,6 +93,17 @@ def expectation(record: Record) -> Expectation:
     for name in ("contains", "not_contains"):
         values[name] = tuple(values[name])
     return Expectation(id=record.id, query=record.text, **values)
+
+
+def expected_texts(record: Record) -> tuple[str, ...]:
+    """The texts that an expectation looks for; none for anything else, or where they cannot be read."""
+    if record.kind is not Kind.EXPECTATION:
+        return ()
+    try:
+        values = read_asked(record.kind, record.body)
+    except InvalidField:
+        return ()
+    return (*values["contains"], *values["not_contains"])
 
 
 def problems(expected: Expectation, found: Recollection) -> tuple[str, ...]:

@@ -19,12 +19,13 @@ from holdfast.model.filters import EVERYTHING, Filter, Where
 from holdfast.model.ids import id_text, parse_id
 from holdfast.model.records import CATEGORIES, Origin, Role, Scalar
 from holdfast.model.reports import Turn
-from holdfast.model.times import EARLIEST_MS, LATEST_MS
+from holdfast.model.times import EARLIEST_MS, LATEST_MS, format_when
 
 SPEAKERS: Mapping[str, Role] = MappingProxyType(
     {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "tool": Role.TOOL}
 )
 _LARGEST = 2**63 - 1
+_ASKED = frozenset(("query", "least confidence"))
 _NAME_BYTES, _PATH_BYTES = 240, 4_000
 """What every file system takes, less what is put behind the name of a space: ``-wal``, ``-lock``."""
 
@@ -38,28 +39,32 @@ def check_text(value: object, what: str = "text", most: int = limits.TEXT_CHARS)
     Raises:
         InvalidText: not a string, blank, too long, or with NUL or half a surrogate pair.
     """
+    left = _left(what)
     if not isinstance(value, str):
-        raise InvalidText(
-            f"The {what} is {type(value).__name__} {value!r:.60}; expected a string. Nothing was written."
-        )
+        raise InvalidText(f"The {what} is {type(value).__name__} {value!r:.60}; expected a string.{left}")
     if not value.strip():
-        raise InvalidText(f"The {what} is empty; expected 1 to {most:,} characters. Nothing was written.")
+        raise InvalidText(f"The {what} is empty; expected 1 to {most:,} characters.{left}")
     if len(value) > most:
         raise InvalidText(
             f"The {what} has {len(value):,} characters; at most {most:,} are taken. "
-            "Split it and remember the parts. Nothing was written."
+            f"{'Split it and remember the parts.' if left else 'Shorten it.'}{left}"
         )
     if "\0" in value:
-        raise InvalidText(f"The {what} holds a NUL character at {value.index(chr(0))}; remove it. Nothing was written.")
+        raise InvalidText(f"The {what} holds a NUL character at {value.index(chr(0))}; remove it.{left}")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
             raise InvalidText(
                 f"The {what} holds half a surrogate pair (U+{ord(value[error.start]):04X}) at {error.start}, which is "
-                "not a character; decode it with errors='replace' first. Nothing was written."
+                f"not a character; decode it with errors='replace' first.{left}"
             ) from None
     return value
+
+
+def _left(what: str) -> str:
+    """What was left as it was: nothing to tell of a read."""
+    return "" if what in _ASKED else " Nothing was written."
 
 
 def check_path(value: object) -> str:
@@ -148,7 +153,7 @@ def check_unit(value: object, what: str) -> float:
         InvalidField: not a number, not finite, or outside.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
-        raise InvalidField(f"The {what} is {value!r:.60}; expected a number from 0 to 1. Nothing was written.")
+        raise InvalidField(f"The {what} is {value!r:.60}; expected a number from 0 to 1.{_left(what)}")
     return float(value)
 
 
@@ -243,6 +248,14 @@ def check_moment(value: object) -> int | None:
             "holdfast.model.times.parse_when gives. Nothing was written."
         )
     return value
+
+
+def check_order(start: int, end: int | None) -> None:
+    """Raise `InvalidTime` for what ends before it begins."""
+    if end is not None and end <= start:
+        raise InvalidTime(
+            f"It ends at {format_when(end)}, not after it begins at {format_when(start)}. Nothing was written."
+        )
 
 
 def check_origin(value: Origin | str) -> Origin:

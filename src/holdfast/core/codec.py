@@ -52,12 +52,24 @@ def decode_payload(event: Event) -> Mapping[str, Any] | None:
     """The payload as a mapping; None once erased.
 
     Raises:
-        Damaged: the bytes are not what Holdfast writes.
+        Damaged: the bytes are not what was committed to, or not what Holdfast writes.
     """
     if event.payload is None:
         return None
+    _verify(event)
+    return _parsed(event, event.payload)
+
+
+def _verify(event: Event) -> None:
+    if not verify_payload(event):
+        raise Damaged(
+            f"Event {event.seq} does not hold what was written; nothing altered is returned. Run `holdfast check`."
+        )
+
+
+def _parsed(event: Event, content: bytes) -> Mapping[str, Any]:
     try:
-        payload = json.loads(event.payload)
+        payload = json.loads(content)
     except ValueError as error:
         raise Damaged(
             f"Event {event.seq} holds a payload that cannot be read ({error}). Run `holdfast check`."
@@ -90,13 +102,10 @@ def decode_record(event: Event) -> Record | None:
 
 
 def _decoded(event: Event, make: Callable[[dict[str, Any]], Made]) -> Made | None:
-    if not verify_payload(event):
-        raise Damaged(
-            f"Event {event.seq} does not hold what was written; nothing altered is returned. Run `holdfast check`."
-        )
-    payload = decode_payload(event)
-    if payload is None:
+    _verify(event)
+    if event.payload is None:
         return None
+    payload = _parsed(event, event.payload)
     try:
         return make(_fields(payload["content"]))
     except (KeyError, TypeError, ValueError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.core import receipts
 from holdfast.core.codec import canonical, decode_content, encode_content
-from holdfast.core.erasing import PIECE, barring, erasable, falling
+from holdfast.core.erasing import PIECE, barring, erasable, falling, unneeded
 from holdfast.core.secrets import admission_digest, normalised, text_digest
 from holdfast.core.view import View
 from holdfast.errors import (
@@ -204,6 +204,7 @@ class Forget:
 
     Attributes:
         bars: The words must not come back. False where nobody asked for that: they are gone at their source.
+        spares: Those that something else held is derived from stay, with what they are derived from.
         made: By the event with its words, what `barring` gives for a memory, where it was made before.
         pause: Called between two pieces of the work, which may be long.
     """
@@ -213,6 +214,7 @@ class Forget:
     actor: str
     reason: str | None = None
     bars: bool = True
+    spares: bool = False
     made: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
     pause: Callable[[], None] = lambda: None
 
@@ -241,11 +243,12 @@ def forget(view: View, command: Forget, secret: bytes) -> tuple[tuple[Draft, ...
         NotFound: one of the ids is unknown; then nothing is forgotten.
     """
     asked, already = dict[Id, None](), list[Id]()
+    records = unneeded(view, command.records, command.pause) if command.spares else command.records
     known = dict[Id, Holding]()
-    for start in range(0, len(command.records), PIECE):
+    for start in range(0, len(records), PIECE):
         command.pause()
-        known.update(view.find_all(command.records[start : start + PIECE]))
-    for record in command.records:
+        known.update(view.find_all(records[start : start + PIECE]))
+    for record in records:
         held = known.get(record)
         if held is None:
             raise NotFound(f"There is no memory {id_text(record)} in this space. Nothing was forgotten.")

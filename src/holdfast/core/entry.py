@@ -37,7 +37,7 @@ class Entry:
     """What `encode_terms` gave for its text."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Statistics:
     """What the engine knows of a space when it weighs signals."""
 

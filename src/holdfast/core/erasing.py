@@ -12,7 +12,6 @@ from holdfast.model.erasure import SURFACES
 from holdfast.model.events import Event
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id
-from holdfast.model.records import Kind
 
 PIECE = 200
 """Memories looked up in one go, of many."""
@@ -38,12 +37,31 @@ def falling(view: View, records: Iterable[Id], pause: Callable[[], None] = lambd
     return going
 
 
+def unneeded(view: View, records: Sequence[Id], pause: Callable[[], None] = lambda: None) -> list[Id]:
+    """Those of some memories that nothing held but others of them is derived from."""
+    going = set(records)
+    some = list(going)
+    while some:
+        needed = set[Id]()
+        for start in range(0, len(some), PIECE):
+            pause()
+            piece = some[start : start + PIECE]
+            if any(one.id not in going for one in view.derived_from(piece)):
+                needed |= {
+                    record for record in piece if any(one.id not in going for one in view.derived_from([record]))
+                }
+        going -= needed
+        some = list(going) if needed else []
+    return [record for record in records if record in going]
+
+
 def erasable(view: View, going: Sequence[Id], pause: Callable[[], None]) -> dict[str, int]:
     """How much memories have on each surface, counted in pieces; see `View.erasable`."""
     counts = Counter[str](dict.fromkeys(SURFACES, 0))
     for start in range(0, len(going), PIECE):
         pause()
         counts.update(view.erasable(going[start : start + PIECE]))
+    counts["working"] = view.working(going)
     return dict(counts)
 
 
@@ -54,6 +72,6 @@ def barring(event: Event, secret: bytes) -> bytes:
     digests = list[str]()
     if content and not content.kind.is_aside:
         digests.append(text_digest(secret, content.text).hex())
-    if content and content.kind is Kind.TURN:
+    if content and content.kind.is_episode:
         digests.append(observation_digest(secret, content).hex())
     return canonical({"bars": digests})

@@ -23,7 +23,7 @@ _FROM = {
 }
 _STATE = {
     "live": "It is held, and recalled where it fits a question.",
-    "aside": "It tells how the memory is used: it is held and can be forgotten, but is never recalled or listed.",
+    "aside": "It stands beside the memories: it is held and can be forgotten, but is never recalled or listed.",
     "quarantined": "It is kept apart: it is held, but never recalled and not listed unless that is asked for.",
 }
 
@@ -77,9 +77,12 @@ def _state(why: Why, record: Record) -> str:
 
 def _origin(why: Why, record: Record) -> str:
     moment = format_when(record.valid_from)
+    where = f" in session {record.session}" if record.session else ""
     if record.kind is Kind.TURN:
-        where = f" in session {record.session}" if record.session else ""
         told = f"{record.author or 'Somebody'} said it{where} at {moment}."
+    elif record.kind.is_episode or record.kind.is_aside:
+        what = record.kind.name.lower().replace("_", " ")
+        told = f"It is {'an' if what[0] in 'aeio' else 'a'} {what}{where} of {moment}."
     else:
         until = f" until {format_when(record.valid_to)}" if record.valid_to is not None else ""
         told = f"It is a fact that came from {_FROM[record.origin]}, true from {moment}{until}."

@@ -22,9 +22,12 @@ _ELSEWHERE = {
 """Parts of a score that are no signal of the ranking."""
 
 
-def shares(hit: Hit, candidates: Sequence[Hit]) -> tuple[SignalShare, ...]:
-    """What each signal gave to a hit, the most first; a signal that gave nothing is left out."""
-    weights = Weights()
+def shares(hit: Hit, candidates: Sequence[Hit], weights: Weights) -> tuple[SignalShare, ...]:
+    """What each signal gave to a hit, the most first; a signal that gave nothing is left out.
+
+    Args:
+        weights: that the recall was ranked by: see `weights.applied`.
+    """
     told = list[SignalShare]()
     for name, value in sorted(hit.signals.items(), key=lambda pair: -abs(pair[1])):
         if not value:
@@ -37,9 +40,9 @@ def shares(hit: Hit, candidates: Sequence[Hit]) -> tuple[SignalShare, ...]:
     return tuple(told)
 
 
-def explained(hits: Sequence[Hit], candidates: Sequence[Hit]) -> tuple[ExplainedHit, ...]:
+def explained(hits: Sequence[Hit], candidates: Sequence[Hit], weights: Weights) -> tuple[ExplainedHit, ...]:
     """Hits of an answer with their signals."""
-    return tuple(ExplainedHit(hit, place, shares(hit, candidates)) for place, hit in enumerate(hits, 1))
+    return tuple(ExplainedHit(hit, place, shares(hit, candidates, weights)) for place, hit in enumerate(hits, 1))
 
 
 def places(

@@ -59,15 +59,18 @@ class _Token:
         return self.text.lower() if self.kind == "word" else ""
 
 
-def filter_from_text(text: str) -> Filter:
+def filter_from_text(text: str, prefix: str = "") -> Filter:
     """The filter that a line means.
+
+    Args:
+        prefix: Stands before the name of every field that does not begin with it.
 
     Raises:
         InvalidFilter: it cannot be read; the message names the column, counted from 1.
     """
     if len(text) > MOST_CHARS:
         raise InvalidFilter(f"The filter has {len(text):,} characters; at most {MOST_CHARS:,} are taken.")
-    return checked(_Parser(text).filter())
+    return checked(_Parser(text, prefix).filter())
 
 
 def filter_text(asked: Filter) -> str:
@@ -78,8 +81,9 @@ def filter_text(asked: Filter) -> str:
 class _Parser:
     """Recursive descent over the tokens of one line."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, prefix: str) -> None:
         self._text = text
+        self._prefix = prefix
         self._tokens = list[_Token]()
         place = 0
         while place < len(text):
@@ -145,6 +149,8 @@ class _Parser:
         field = token.text
         if field.startswith(ATTRIBUTES + '"'):
             field = ATTRIBUTES + _unquoted(field[len(ATTRIBUTES) :])
+        elif not field.startswith(self._prefix):
+            field = self._prefix + field
         kind = self._at(token.start, field_type, field)
         negated = self._next.keyword == "not"
         if negated:

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, cast
 
 from holdfast.core.codec import canonical, decode_content, decode_payload
@@ -29,6 +30,7 @@ _EVENT = frozenset(("seq", "node", "node_seq", "hlc", "type", "record", "version
 _MAYBE = frozenset(("other", "salt", "payload", "payload_hex"))
 _TYPES = {kind.name.lower(): kind for kind in EventType}
 _MOST = 2**63 - 1
+_NOTHING: Mapping[Id, int] = MappingProxyType({})
 
 Heads = dict[Id, tuple[int, bytes]]
 
@@ -41,11 +43,16 @@ class JournalHead:
     secret: bytes
 
 
-def journal_lines(head: JournalHead, events: Iterable[Event], now_ms: int) -> Iterator[str]:
+def journal_lines(
+    head: JournalHead, events: Iterable[Event], now_ms: int, least: Mapping[Id, int] = _NOTHING
+) -> Iterator[str]:
     """The lines of a journal.
 
+    Args:
+        least: Per node, how many events there are at least.
+
     Raises:
-        Damaged: an event is not what was written; nothing altered is passed on.
+        Damaged: an event is not what was written, or is missing; nothing altered is passed on, and no end is given.
     """
     whole, given, heads = hashlib.sha256(), 0, Heads()
     line = canonical(
@@ -59,14 +66,22 @@ def journal_lines(head: JournalHead, events: Iterable[Event], now_ms: int) -> It
     for event in events:
         whole.update(line + b"\n")
         yield line.decode()
-        if not verify_payload(event):
+        header = event.header
+        number, chain = heads.get(header.node) or (0, genesis(head.space, header.node))
+        is_next = header.node_seq == number + 1 and link(chain, header, event.commitment) == event.chain
+        if not is_next or not verify_payload(event):
             raise Damaged(
                 f"Event {event.seq} does not hold what was written; the export ends there. Run `holdfast check`."
             )
         line, given = canonical(_event_dict(event)), given + 1
-        heads[event.header.node] = (event.header.node_seq, event.chain)
+        heads[header.node] = (header.node_seq, event.chain)
     whole.update(line + b"\n")
     yield line.decode()
+    if short := [node for node, number in least.items() if (heads.get(node) or (0,))[0] < number]:
+        raise Damaged(
+            f"The journal of node {id_text(short[0])} ends before its last event; the export ends there, without the "
+            "line that would make it whole. Run `holdfast check`."
+        )
     ends = [[id_text(node), number, chain.hex()] for node, (number, chain) in sorted(heads.items())]
     yield canonical({"end": FORMAT, "events": given, "heads": ends, "sha256": whole.hexdigest()}).decode()
 

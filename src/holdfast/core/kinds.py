@@ -33,7 +33,9 @@ class QuestionKind(IntFlag):
 
 
 _NOUN: Final = r"(?!does\b|is\b|was\b|has\b|this\b|his\b)\w{3,}s"
-_ASKS: Final = r"(?:what|who|whom|whose|which|where|why|how)"
+_ASKS: Final = (
+    r"(?:what|who|whom|whose|which|where|why|how|did|do|does|is|are|was|were|has|have|had|can|could|would|should|will)"
+)
 _WHEN: Final = r"when(?! (?:i|you|we) (?:ask|say))"
 _VERB: Final = r"(?:has|have|had|did|do|does|are|were|is|was|would|can|should)"
 
@@ -41,8 +43,9 @@ _VERB: Final = r"(?:has|have|had|did|do|does|are|were|is|was|would|can|should)"
 _PHRASES: Final[dict[QuestionKind, tuple[str, ...]]] = {
     QuestionKind.WHEN: (
         # Asked for, not as in "what did she say when he called".
-        rf"(?:^|(?<=[.?!;:] )|(?<=[\"'(]))(?:(?!\b{_ASKS}\b)[^.?!;:])*?\b{_WHEN}",
-        rf"(?:,|and|or|but) {_WHEN}",
+        rf"(?:^|(?<=[.?!;:] ))(?:(?!\b{_ASKS}\b)[^.?!;:])*?\b{_WHEN}",
+        rf"(?<=[\"'(]){_WHEN}",
+        rf"(?:,|and|or|but|know|remember|recall|idea|tell (?:me|us)|sure|about|exactly) {_WHEN}",
         r"(?:what|which) (?:\w+ )?(?:date|day|month|year|time|week|season)",
         r"how long",
         r"how (?:many|much) (?:days|weeks|months|years|time)",

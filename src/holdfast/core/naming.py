@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from holdfast.core.codec import decode_content, encode_content
+from holdfast.core.secrets import subkey
 from holdfast.core.view import View
 from holdfast.errors import VersionConflict
 from holdfast.model.events import Draft, EventType
-from holdfast.model.ids import Id
-from holdfast.model.records import Content
+from holdfast.model.ids import Id, keyed_id
+from holdfast.model.records import Content, Kind
 
 GENERATIONS = 1_000
 """How often one name may be forgotten and used again."""
@@ -38,6 +39,17 @@ class Written:
     record: Id
     version: int
     is_new: bool
+
+
+def named_id(secret: bytes, kind: Kind, name: str, number: int) -> Id:
+    """The id of the record of one generation of a name in a space."""
+    return keyed_id(subkey(secret, "names"), kind.name.lower(), name, str(number))
+
+
+def next_generation(secret: bytes, kind: Kind, name: str, record: Id) -> Id | None:
+    """What a name means when this record of it is forgotten; None where it is not one of this name."""
+    ids = [named_id(secret, kind, name, number) for number in range(GENERATIONS)]
+    return ids[ids.index(record) + 1] if record in ids[:-1] else None
 
 
 def generation(view: View, ids: Callable[[int], Id]) -> tuple[Id, int]:

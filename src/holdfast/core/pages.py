@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from holdfast.model.ids import parse_id
-from holdfast.model.records import Kind, Record
+from holdfast.model.records import Record
 from holdfast.model.times import format_when
 
 MARK = "holdfast"
@@ -77,7 +77,7 @@ def pages(records: Iterable[Record]) -> list[Page]:
     """A page for each session, and one for the facts about each subject or else of each category."""
     sessions, subjects, categories = (defaultdict[str, list[Record]](list) for _ in range(3))
     for record in records:
-        if record.kind is Kind.TURN:
+        if record.kind.is_episode:
             sessions[record.session or "no session"].append(record)
         elif record.subject:
             subjects[record.subject].append(record)
@@ -175,19 +175,19 @@ def _one_line(value: str) -> str:
 
 def _entry(record: Record) -> str:
     lines = [_COMMENT.sub(_escaped, line, count=1) for line in normal(record.text).split("\n")]
-    if record.kind is Kind.TURN:
+    if record.kind.is_episode:
         said = f"**{_one_line(record.author or '')}** · {format_when(record.valid_from)}"
         lines = [said, *lines]
     first, *others = lines
     body = [f"- {first}", *(f"  {line}" if line else "" for line in others)]
-    what = "turn" if record.kind is Kind.TURN else "memory"
+    what = "turn" if record.kind.is_episode else "memory"
     return "\n".join((*body, f"  <!-- {what} {record.id} · {_noted(record)} -->"))
 
 
 def _noted(record: Record) -> str:
     """What is known of a memory beside its words, in one comment that nothing in it can end."""
     parts = [f"recorded {format_when(record.recorded_at)} by {record.actor}"]
-    if record.kind is not Kind.TURN:
+    if not record.kind.is_episode:
         parts.append(f"true since {format_when(record.valid_from)}")
     parts += [f"{name} {value}" for name in ("category", "source") if (value := getattr(record, name))]
     parts += [f"tags {', '.join(record.tags)}"] if record.tags else []

@@ -42,8 +42,11 @@ def commitment(salt: bytes, payload: bytes) -> bytes:
 
 
 def link(previous: bytes, header: Header, committed: bytes) -> bytes:
-    """The chain value after an event."""
-    return hashlib.sha256(previous + header_bytes(header) + committed).digest()
+    """The chain value after an event; empty, which none is, after what is no event."""
+    try:
+        return hashlib.sha256(previous + header_bytes(header) + committed).digest()
+    except (TypeError, struct.error):
+        return b""  # what an altered row holds may not even be a number: no chain goes on from it
 
 
 def seal(drafts: Sequence[Draft], head: Head, now_ms: int, salts: bytes) -> Iterator[Event]:
@@ -72,12 +75,15 @@ def verify_payload(event: Event) -> bool:
     """Whether the payload is the one that was committed to; an erased one has nothing to check."""
     if event.payload is None or event.salt is None:
         return event.payload is None and event.salt is None
-    return hmac.compare_digest(commitment(event.salt, event.payload), event.commitment)
+    try:
+        return hmac.compare_digest(commitment(event.salt, event.payload), event.commitment)
+    except TypeError:
+        return False  # an altered row may hold something else than bytes
 
 
 def chain_problems(
     events: Iterable[Event],
-    anchors: dict[bytes, tuple[int, bytes]] | None = None,
+    anchors: Mapping[Id, tuple[int, bytes]] | None = None,
     heads: Mapping[Id, tuple[int, bytes]] | None = None,
 ) -> list[str]:
     """What is wrong with the chains of a journal, in words; empty when all is well.

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from holdfast.core.kinds import QuestionKind, kinds_of
+from holdfast.core.language import Language
 from holdfast.core.lexical import language_of_query, term_hashes
 from holdfast.core.when import MONTH_NUMBERS, WEEKDAYS, Span, spans
 from holdfast.core.words import NOT_NAMES, ORDINARY_NAMES
@@ -47,6 +48,8 @@ class Query:
     """What sort of question it is."""
     asks_assistant: bool
     """It asks what the assistant said."""
+    language: Language
+    """What it is in, script by script."""
     spoken_of: frozenset[int] = frozenset()
     """Those of the terms that name somebody or something: written with a capital letter or digits inside the question,
     known authors left out."""
@@ -86,6 +89,7 @@ def parse_query(
         times=spans(text, now_ms),
         kinds=kinds_of(text, len(named)),
         asks_assistant=bool(_BY_ASSISTANT.search(text)),
+        language=language,
         spoken_of=frozenset(term_hashes(_spoken_of(text, places), key, language)),
     )
 
@@ -100,8 +104,8 @@ def _name_words(authors: tuple[str, ...]) -> dict[str, list[tuple[tuple[str, ...
     """Return, by the first word of authors' names, the other words of each and the name, longest first."""
     names: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for author in authors:
-        words = tuple(_WORD.findall(author.casefold()))
-        if words and len(words[0]) > 1 and words[0] not in NOT_NAMES:
+        words = tuple(word.casefold() for word in _WORD.findall(author))
+        if len("".join(words)) > 1 and words[0] not in NOT_NAMES:
             names.setdefault(words[0], []).append((words[1:], author))
     for known in names.values():
         known.sort(key=lambda name: -len(name[0]))
@@ -125,7 +129,7 @@ def _named(text: str, names: dict[str, list[tuple[tuple[str, ...], str]]]) -> li
         if known is None:
             continue
         full = next((one for one in known if tuple(folded[i + 1 : i + 1 + len(one[0])]) == one[0]), None)
-        if full is None and len(known) > 1:
+        if full is None and (len(known) > 1 or len(word[0]) == 1):
             continue
         rest, name = full or known[0]
         in_lower_case = full and not name[0].islower() and folded[i] not in ORDINARY_NAMES

@@ -72,9 +72,11 @@ def read(event: Event) -> ForgetReceipt:
     )
 
 
-def as_given(receipt: ForgetReceipt, pending: str | None, residue: tuple[int, int]) -> ForgetReceipt:
+def as_given(
+    receipt: ForgetReceipt, pending: str | None, residue: tuple[int, int], index_vectors: int = 0
+) -> ForgetReceipt:
     """A recorded receipt with what was found out after it was recorded."""
-    return replace(receipt, pending=pending, residue=residue)
+    return replace(receipt, pending=pending, residue=residue, index_vectors=index_vectors)
 
 
 def differences(receipt: ForgetReceipt, recorded: Event | None) -> Iterator[str]:
@@ -84,7 +86,10 @@ def differences(receipt: ForgetReceipt, recorded: Event | None) -> Iterator[str]
             yield f"the journal records no receipt {receipt.id}"
         return
     found = read(recorded)
-    given = replace(receipt, pending=found.pending, residue=found.residue, recorded_again=found.recorded_again)
+    given = replace(
+        receipt, pending=found.pending, residue=found.residue, recorded_again=found.recorded_again,
+        index_vectors=found.index_vectors,
+    )  # fmt: skip
     for name in ForgetReceipt.__dataclass_fields__:
         if getattr(given, name) != getattr(found, name):
             yield f"the receipt's {name} is not what the journal records"
@@ -128,10 +133,31 @@ class Heads:
                 )
             yield event
 
-    def problems(self) -> list[str]:
-        """Which heads the journal does not pass through, in words, once all events have passed."""
-        left = self._wanted if self._is_here else ()
-        return [*self._problems, *(f"event {number} of node {node} is missing" for node, number in left)]
+    def problems(self, anchors: Mapping[Id, tuple[int, bytes]]) -> list[str]:
+        """Which heads the journal does not pass through, in words, once all events have passed.
+
+        Args:
+            anchors: Per node the number up to which events were pruned, and the chain value there.
+        """
+        begins = {id_text(node): (number, chain.hex()) for node, (number, chain) in anchors.items()}
+        problems = list(self._problems)
+        for (node, number), chain in self._wanted.items() if self._is_here else ():
+            pruned, at_anchor = begins.get(node, (0, ""))
+            if number < pruned:
+                problems.append(
+                    f"event {number} of node {node} was pruned (its history begins after event {pruned}), so nobody "
+                    "can say any more whether the journal passed through it; a proof made since then can be checked"
+                )
+            elif number > pruned or chain != at_anchor:
+                problems.append(f"event {number} of node {node} is missing")
+        return problems
+
+
+def sessions(view: View, ids: Sequence[Id]) -> list[str]:
+    """In which sessions memories are that are about to be erased."""
+    ns = [held.n for held in view.find_all(ids).values()]
+    contents = (readable_content(event) for _, event in view.current(ns).values())
+    return sorted({content.session for content in contents if content is not None and content.session})
 
 
 def texts(view: View, ids: Sequence[Id]) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from holdfast.model.records import Kind, Record
+from holdfast.model.records import Record
 from holdfast.model.times import format_day
 
 OPEN = "<memories>"
@@ -76,8 +76,8 @@ def heading(shown: Shown) -> str:
 
 
 def dated(record: Record) -> str:
-    """The day something was said, or the days from and to which a fact is true."""
-    if record.kind is Kind.TURN:
+    """The day something was said or happened, or the days from and to which a fact is true."""
+    if record.kind.is_episode:
         return format_day(record.valid_from)
     until = f" until {format_day(record.valid_to)}" if record.valid_to is not None else ""
     return f"since {format_day(record.valid_from)}{until}"

@@ -22,4 +22,10 @@ def arguments_of(secret: bytes, content: Content, timeless: bool) -> str:
     arguments = content_dict(content)
     for name in ("actor", "marks", "quarantined", "expires_at", *(("valid_from",) if timeless else ())):
         arguments.pop(name, None)
+    if "body" in arguments and content.kind.is_episode:
+        from holdfast.core.episodes import as_passed
+
+        arguments["body"] = as_passed(arguments["body"])
+        if arguments["body"] is None:
+            del arguments["body"]
     return arguments_digest(secret, arguments)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from holdfast.core.codec import canonical
-from holdfast.model.records import Content, Kind
+from holdfast.model.records import Content
 
 
 @lru_cache(maxsize=1024)
@@ -38,10 +38,10 @@ def observation_digest(secret: bytes, content: Content) -> bytes:
 def admission_digest(secret: bytes, content: Content) -> bytes:
     """The digest that decides whether a memory may be taken in.
 
-    A fact is barred by its words. A turn is barred only as the same observation: someone who says
+    A fact is barred by its words. An episode is barred only as the same observation: someone who says
     the same words again has said something new. What is aside says nothing, so it is barred by nothing but itself.
     """
-    is_said = content.kind is Kind.TURN or content.kind.is_aside
+    is_said = content.kind.is_episode or content.kind.is_aside
     return observation_digest(secret, content) if is_said else text_digest(secret, content.text)
 
 

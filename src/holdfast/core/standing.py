@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from holdfast.model.records import Kind, Record
+from holdfast.model.records import Record
 
 NEAR: Final = 4
-"""Candidates that are fetched at first beyond those asked for: a standing moves a memory by so few places, as a rule."""
+"""Candidates fetched at first beyond those asked for: a standing moves a memory by so few places, as a rule."""
 
 STEP: Final = 16
 """Candidates that are fetched at a time where those did not settle what is returned."""
@@ -31,9 +31,9 @@ AHEAD_MS: Final = 24 * 3_600_000
 def valid(record: Record, now_ms: int) -> float:
     """Return 0 for what is true at a moment and -1 for a fact that no longer is, or is not yet.
 
-    A turn was said when it was said and stays so. What begins within `AHEAD_MS` counts as true.
+    What was said or happened at a time stays so. What begins within `AHEAD_MS` counts as true.
     """
-    if record.kind is Kind.TURN:
+    if record.kind.is_episode:
         return 0.0
     ended = record.valid_to is not None and record.valid_to <= now_ms
     return -1.0 if ended or record.valid_from > now_ms + AHEAD_MS else 0.0

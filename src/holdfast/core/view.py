@@ -52,6 +52,10 @@ class View(Protocol):
         """The embedding model the space's vectors belong to."""
         ...
 
+    def working(self, records: Sequence[Id]) -> int:
+        """How many values and entries the sessions of these memories have at hand in this store."""
+        ...
+
     def erasable(self, records: Sequence[Id]) -> Mapping[str, int]:
         """How much these memories have on each of `holdfast.model.erasure.SURFACES`, in that order."""
         ...

@@ -22,7 +22,8 @@ class KeptRecall:
         model: Fingerprint of the embedding model; None where it was answered by words only.
         engine: The version of Holdfast that answered.
         degraded: Why less than all signals answered, where that was so.
-        limit, budget_tokens, where, since_ms, until_ms, thorough: As it was asked.
+        limit, budget_tokens, where, since_ms, until_ms, thorough, min_confidence: As it was asked.
+        altered: The policy did not let the question be kept in the words in which it was asked.
     """
 
     id: str
@@ -42,6 +43,8 @@ class KeptRecall:
     since_ms: int | None = None
     until_ms: int | None = None
     thorough: bool = False
+    min_confidence: float = 0.0
+    altered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

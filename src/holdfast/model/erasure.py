@@ -10,10 +10,12 @@ from holdfast.model.records import Record
 
 SURFACES = (
     "payloads", "vectors", "rows", "terms", "tags", "marks", "expiries", "derivations", "waiting", "touches",
+    "working",
 )  # fmt: skip
 """Where a memory leaves something that a forget erases, as receipts count it: payloads of its events, vectors, rows
 of the projection with their labels, term counts, tags, classes of sensitive content, dates of expiry, links to its
-sources, places among those that wait for a vector, and counts of who was given it."""
+sources, places among those that wait for a vector, counts of who was given it, and the
+working memory of its session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class ForgetPreview:
         selected: The memories that meet the conditions, oldest first, superseded ones too.
         derived: Those that fall with them because they were made from them.
         mentions: Those that only name the subject in their text; they go with ``mentions=True`` alone.
+        questions: Kept recalls and expectations that quote what would go; they stay unless they are selected too.
         by_kind: Counts of what would go.
         needs_confirmation: Why ``token`` must be given to carry it out, in words; None where it need not.
         token: Stands for exactly this set of memories.
@@ -69,6 +72,7 @@ class ForgetPreview:
     by_kind: Mapping[str, int]
     needs_confirmation: str | None
     token: str
+    questions: tuple[Record, ...] = ()
 
     def __len__(self) -> int:
         return len(self.selected) + len(self.derived)
@@ -95,6 +99,8 @@ class ForgetReceipt:
             Not part of what is recorded: it may change, and `Memory.verify` says anew.
         residue: Erased texts of which bytes were found in the space's files after the forget, and how many
             texts were looked for; (0, 0) where the files were too large to be read through at once.
+        index_vectors: Vectors that were overwritten in the index of vectors, which a large space has beside it or in
+            memory. Not part of what is recorded.
         recorded_again: The node that recorded it a second time, because a backup from before it was restored;
             its place and chain value are those of the first time. None otherwise.
     """
@@ -114,6 +120,7 @@ class ForgetReceipt:
     chain: str
     pending: str | None = None
     residue: tuple[int, int] = (0, 0)
+    index_vectors: int = 0
     recorded_again: str | None = None
     surfaces: Mapping[str, int] = field(default_factory=dict[str, int], hash=False)
 

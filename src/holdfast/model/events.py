@@ -19,6 +19,7 @@ class EventType(IntEnum):
     MODEL_SET = 5
     RECEIPT = 6
     READMITTED = 7
+    PRUNED = 8
 
 
 @dataclass(frozen=True, slots=True, order=True)

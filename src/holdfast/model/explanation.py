@@ -53,8 +53,8 @@ class WhyNot:
     Attributes:
         id: The memory.
         reason: returned, unknown, forgotten, superseded, quarantined, expired, aside (a kind that is never recalled),
-            filter, time, candidates (no signal put it up), cut (its score was too low), budget, or packing (it was
-            left out when the answer was put together).
+            filter, time, candidates (no signal put it up), confidence (the answer was not sure enough), cut (its score
+            was too low), budget, or packing (it was left out when the answer was put together).
         words: The same as a sentence.
         failing: The parts of the filter that it does not meet, as text.
         place: Its place among all candidates, where it is one.
@@ -87,13 +87,19 @@ class Explanation:
         hits: What was returned, best first.
         candidates: Memories that were scored, `limits.LIMIT_HITS` at most.
         why_not: What became of the memory that was asked about; None where none was.
+        confidence: As a `Recollection` has it.
+        withheld: Why nothing was returned although there were candidates, in words; None where that is not so.
     """
 
     query: str
     hits: tuple[ExplainedHit, ...]
     candidates: int
     why_not: WhyNot | None
+    confidence: float = 0.0
+    withheld: str | None = None
 
     def __str__(self) -> str:
         lines = [f"{len(self.hits)} of {self.candidates} candidates were returned.", *map(str, self.hits)]
+        if self.withheld:
+            lines.insert(1, self.withheld)
         return "\n".join([*lines, *([str(self.why_not)] if self.why_not else [])])

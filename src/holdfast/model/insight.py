@@ -194,6 +194,9 @@ class Summary:
         receipts: How many forgets are recorded.
         accesses: Who used the space, last seen first; see `Memory.open`, ``touches``.
         sizes: Where the bytes are.
+        breaker: Whether the model at hand is asked: closed (it is), open (it failed too often in a row and is left
+            alone), half-open (the next call tries it); None without a model.
+        model_failure: What it failed with the last time, where that was its last call.
     """
 
     space: str
@@ -219,3 +222,5 @@ class Summary:
     receipts: int = 0
     accesses: tuple[Access, ...] = ()
     sizes: Sizes = Sizes(0, 0, 0, 0, 0)
+    breaker: str | None = None
+    model_failure: str | None = None

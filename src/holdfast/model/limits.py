@@ -12,5 +12,8 @@ BATCH = 10_000
 """Turns in one call of add_many."""
 LIMIT_HITS = 1_000
 """The most hits one recall returns."""
+MEMORIES = 12_000_000
+"""Memories of a space that can be recalled: a row of the index in memory has a number of 24 bits, and up to a quarter
+of the rows are of memories that are gone."""
 FUTURE_MS = 86_400_000
 """How far ahead of the clock a turn may claim to have been said: clocks differ, by less than a day."""

@@ -48,7 +48,8 @@ class Recollection(Sequence[Hit]):
         hits: The memories, best first.
         text: The hits as text for a prompt: numbered, dated, cited and fenced as data.
         tokens: Estimated tokens of ``text``.
-        confidence: Calibrated chance, 0 to 1, that the evidence is among the hits.
+        confidence: Calibrated chance, 0 to 1, that evidence is among the ten best candidates, however many of them a
+            limit or a budget returned; 0 where there was none, or none fits the budget.
         degraded: Why less than all signals answered, in words; None when all did.
         pending: Memories of the space that have no vector yet.
         took_ms: How long it took, the query's embedding included.

@@ -26,11 +26,38 @@ class Kind(IntEnum):
     """A recall that was kept on request, with what it returned."""
     EXPECTATION = 4
     """What a question must bring back: the user's own test."""
+    BLOCK = 5
+    """Bounded text that stands in the prompt, known by its label."""
+    INTENTION = 8
+    """Something to bring up later: at a time, after an event, or when a condition holds."""
+    SESSION = 9
+    """What is known of one conversation beside what was said in it: who takes part, and whether it was closed."""
+    TOOL_CALL = 10
+    """An episode: a message in which tools are called, or give their results."""
+    DECISION = 11
+    """An episode: what was decided, and why."""
+    ERROR = 12
+    """An episode: what went wrong."""
+    OUTCOME = 13
+    """An episode: how something ended, such as what resolved an error."""
+    EVENT = 14
+    """An episode: something else that happened."""
+    SUMMARY = 15
+    """An episode: what a stretch of a session came to, derived from its turns."""
 
     @property
     def is_aside(self) -> bool:
-        """It tells of the use of memory and is none: held, exported and forgotten, never recalled or listed."""
-        return self in (Kind.RECALL, Kind.EXPECTATION)
+        """It stands beside the memories and is none: held, exported and forgotten, never recalled or listed."""
+        return self in _ASIDE
+
+    @property
+    def is_episode(self) -> bool:
+        """Something that was said or happened, never edited, as against a claim that holds for a while."""
+        return self in _EPISODES
+
+
+_ASIDE = frozenset((Kind.RECALL, Kind.EXPECTATION, Kind.BLOCK, Kind.INTENTION, Kind.SESSION))
+_EPISODES = frozenset((Kind.TURN, Kind.TOOL_CALL, Kind.DECISION, Kind.ERROR, Kind.OUTCOME, Kind.EVENT, Kind.SUMMARY))
 
 
 class Role(IntEnum):

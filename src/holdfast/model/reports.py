@@ -60,7 +60,8 @@ class ImportReport:
         questions: Questions found beside the conversations; they are not stored.
         verdicts: How many of the new memories a policy let be kept otherwise than as said: redacted, quarantined.
         removed: Facts forgotten because they are gone at their source, with what was derived from them.
-        corrected: Memories whose words were changed on the page they were exported to.
+        corrected: Memories whose words were changed on the page they were exported to, and blocks, intentions and
+            sessions of which a later state came.
         forget_pending: Why bytes of what this forgot may still be on disk, in words; None when they were
             overwritten. See `ForgetReceipt.pending`.
         format: What was read: ``conversation``, ``records``, both with ``+`` between, or an importer's name.
@@ -111,3 +112,20 @@ class AuditReport:
     changes: tuple[Audited, ...]
     receipts: tuple[str, ...]
     dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MendReport:
+    """What mending a space did.
+
+    Attributes:
+        problems: What was wrong.
+        done: What was made again, all of it in one transaction; empty where nothing was changed.
+        left: What is still wrong; empty when all is well.
+        advice: What to do about that.
+    """
+
+    problems: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    advice: str | None = None

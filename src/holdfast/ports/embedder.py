@@ -16,6 +16,9 @@ class Embedder(Protocol):
 
     Implementations are safe to call from several threads. A text's vector must not depend on the
     texts it is sent with, so that embedding again gives the same bytes.
+
+    One that asks another machine also has ``batch_size``, how many texts it takes at once: it is given so many, and a
+    recall never waits for it to embed what is stored. ``embed_query`` answers or raises while somebody waits.
     """
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from holdfast.core.view import View
 from holdfast.model.access import Ahead
-from holdfast.model.events import Change, Event, Head, Sealed, SetModel
+from holdfast.model.events import Event, Head, Sealed, SetModel
 from holdfast.model.filters import EVERYTHING, Filter
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id
 from holdfast.model.insight import Access, Reads
+from holdfast.model.snapshots import Snapshot
+from holdfast.ports.history import HistoryReader, HistoryStore, Replay
 
 R = TypeVar("R")
 
@@ -135,7 +137,7 @@ Entry = tuple[str | None, str, str | None]
 """Author, text and caption: what is embedded of a memory."""
 
 
-class Reader(View, Protocol):
+class Reader(View, HistoryReader, Protocol):
     """A consistent view of one space, valid inside the call or the ``with`` that gave it."""
 
     def head(self) -> Head: ...
@@ -232,13 +234,13 @@ class Reader(View, Protocol):
         """Live memories by local number."""
         ...
 
-    def columns(self, ns: Sequence[int] | None) -> Columns:
-        """Columns of the live memories among these, or of all; quarantined ones are not live."""
+    def columns(self, ns: Sequence[int] | None, *, after_n: int = 0, limit: int | None = None) -> Columns:
+        """Columns of the live memories among these, or of all after a number, so many; quarantined are not live."""
         ...
 
     def moved(self, after_seq: int) -> Moved: ...
 
-    def vectors(self, after_revision: int) -> StoredVectors: ...
+    def vectors(self, after_revision: int, *, limit: int | None = None) -> StoredVectors: ...
 
     def vectors_of(self, ns: Sequence[int]) -> StoredVectors:
         """The vectors of these memories, where there are some."""
@@ -269,6 +271,7 @@ class Commit(Generic[R]):
         ahead: What is to follow in writes of their own, this one included.
         uses: Counts that are written along with it; see `SpaceStore.add_uses`.
         pause: To be called between two pieces of work, where there is much to store.
+        snapshot: Is stored along with it.
     """
 
     sealed: tuple[Sealed, ...]
@@ -277,9 +280,10 @@ class Commit(Generic[R]):
     pause: Callable[[], None] = lambda: None
     adopts: tuple[Identity, bytes] | None = None
     ahead: Ahead | None = None
+    snapshot: Snapshot | None = None
 
 
-class SpaceStore(Protocol):
+class SpaceStore(HistoryStore, Protocol):
     """One space: a journal and its projection, changed together.
 
     Guarantees: what `commit` has returned survives a crash of the process and of the machine; a
@@ -362,11 +366,7 @@ class SpaceStore(Protocol):
         """What the stored terms were made with, as the last rebuild was told; empty before the first."""
         ...
 
-    def rebuild(
-        self,
-        replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]],
-        index_version: str | None = None,
-    ) -> bytes:
+    def rebuild(self, replay: Replay, index_version: str | None = None) -> bytes:
         """Drop the projection, make it again from the journal, and return its digest. Vectors are kept.
 
         Args:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import Protocol
+from typing import Protocol, cast
 
 from holdfast.core import border
 from holdfast.core.asked import (
@@ -82,6 +83,7 @@ class Asking:
         until: When | None,
         now: When | None,
         thorough: bool,
+        min_confidence: float,
     ) -> Recollection:
         """Recall, and keep what was asked and what was returned, durably.
 
@@ -94,7 +96,7 @@ class Asking:
         seq, found = self._undisturbed(
             lambda: self._recalling.recall(
                 query, budget_tokens=budget_tokens, limit=limit, where=where, since=since, until=until,
-                now=format_when(now_ms), thorough=thorough,
+                now=format_when(now_ms), thorough=thorough, min_confidence=min_confidence,
             )
         )  # fmt: skip
         content = recall_content(
@@ -105,16 +107,24 @@ class Asking:
             where=_filter_json(where),
             since_ms=None if since is None else parse_when(since),
             until_ms=None if until is None else parse_when(until), thorough=thorough,
+            **({"min_confidence": min_confidence} if min_confidence else {}),
         )  # fmt: skip
-        ((record, _),) = self._remembering.take_all([self._remembering.judged(Take(content, self._ledger.new_id()))])
+        judged = self._remembering.judged(Take(content, self._ledger.new_id()))
+        if judged.content.text != query:
+            said = recall_content(query, at_ms, self._actor, **json.loads(content.body or ""), altered=True)
+            judged = self._remembering.judged(replace(judged, content=said))
+        ((record, _),) = self._remembering.take_all([judged])
         return replace(found, kept=record.id)
 
     def kept(self) -> list[KeptRecall]:
         """Every recall that was kept, oldest first."""
         return [kept_recall(record) for record in self._aside(Kind.RECALL)]
 
-    def replay(self, memory: str | None, past: Callable[[int], Past]) -> Replay:
+    def replay(self, memory: str | None, past: Callable[[int, int], Past]) -> Replay:
         """Ask a kept recall again of the space as it was; the newest one by default.
+
+        Args:
+            past: Gives the space as it was after an event, at a moment: what expires does so without one.
 
         Raises:
             NotFound: there is none.
@@ -123,12 +133,12 @@ class Asking:
         kept = kept_recall(self._one(Kind.RECALL, memory))
         if kept.space != id_text(self._ledger.store.identity.space):
             raise InvalidField(f"The recall {kept.id} was kept in another space, whose past is not here.")
-        then = past(kept.seq)
+        then = past(kept.seq, kept.at_ms)
         try:
             found = then.recalling.recall(
                 kept.query, budget_tokens=kept.budget_tokens, limit=kept.limit, where=kept.where or None,
                 since=_when(kept.since_ms), until=_when(kept.until_ms), now=format_when(kept.now_ms),
-                thorough=kept.thorough, counted=False,
+                thorough=kept.thorough, min_confidence=kept.min_confidence, counted=False,
             )  # fmt: skip
         finally:
             then.close()
@@ -138,6 +148,8 @@ class Asking:
 
     def _causes(self, kept: KeptRecall, found: Recollection, forgotten: int) -> tuple[str, ...]:
         model, said = self._model(), list[str]()
+        if kept.altered:
+            said.append("the question was kept as the policy let it, which is not as it was asked")
         if model != kept.model:
             said.append(f"the model is {model or 'none'}, and was {kept.model or 'none'}")
         if kept.node != id_text(self._ledger.store.identity.node):
@@ -164,7 +176,7 @@ class Asking:
 
         Raises:
             InvalidInput: nothing is expected, or something is not acceptable.
-            NotFound: there is no such memory.
+            NotFound: there is no such memory, or it is of those that are never recalled.
             Refused: the policy does not let it be kept.
         """
         wanted, unwanted = _texts(contains, "contains"), _texts(not_contains, "not_contains")
@@ -173,7 +185,9 @@ class Asking:
         if memory is not None:
             with self._ledger.store.reading() as reader:
                 held = reader.find(parse_id(memory))
-            if held is None or not held.live:
+                event = reader.event(held.seq) if held is not None and held.live and not held.quarantined else None
+            content = None if event is None else readable_content(event)
+            if content is None or content.kind.is_aside:
                 raise NotFound(f"There is no memory {memory} that could be recalled. Nothing was written.")
         content = expectation_content(
             border.check_text(query, "query", limits.QUERY_CHARS), self._ledger.clock.now_ms(), self._actor,
@@ -266,7 +280,10 @@ def _texts(given: str | Sequence[str], name: str) -> list[str]:
     Raises:
         InvalidText, InvalidField.
     """
-    many = [given] if isinstance(given, str) else list(given)
+    listed: object = [given] if isinstance(given, str) else given
+    if not isinstance(listed, list | tuple):
+        raise InvalidField(f"{name} is {given!r:.60}; expected a text, or a list of texts. Nothing was written.")
+    many = list(cast("Sequence[object]", listed))
     if len(many) > limits.TAGS:
         raise InvalidField(f"{len(many)} texts were given as {name}; at most {limits.TAGS} are taken.")
     return [border.check_text(one, name, limits.LABEL_CHARS) for one in many]

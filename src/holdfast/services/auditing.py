@@ -32,7 +32,7 @@ from holdfast.services.paging import PAGE
 ACTOR = "policy"
 """Who forgets what a policy does not let be kept."""
 _NOTED = ("marks", "quarantined", "expires_at")
-_SAID = ("text", "caption", "subject", "predicate", "object", "source", "tags", "attributes")
+_SAID = ("text", "caption", "subject", "predicate", "object", "source", "tags", "attributes", "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Auditing:
         """Write what is kept, before what was said is erased; gives the new memory of each that is redacted."""
         drafts, changes = list[Draft](), dict[Id, dict[str, Any]]()
         redacted = {one.record: one for one in part if one.kept and one.receipt_says}
-        replaced = {record: keyed_id(subkey(secret, "ids"), "", "audit", record.hex()) for record in redacted}
+        replaced = {record: _successor(secret, record, one) for record, one in redacted.items()}
         for record, one in redacted.items():
             held = view.find(record)
             if held is None or not held.seq or not one.kept:
@@ -218,6 +218,16 @@ def _judged(record: Id, content: Content, policy: Policy | None, begun_ms: int, 
         yield found("quarantined", admission.reasons, kept)
     elif any(getattr(kept, name) != getattr(content, name) for name in _NOTED):
         yield found("stored", admission.reasons, kept)
+
+
+def _successor(secret: bytes, record: Id, found: _Found) -> Id:
+    """The id of what takes a memory's place: of a named one the next that its name means."""
+    from holdfast.core.bodies import name_of
+    from holdfast.core.naming import next_generation
+
+    name = name_of(found.kept.kind, found.kept.body) if found.kept else None
+    following = next_generation(secret, found.kept.kind, name, record) if found.kept and name else None
+    return following or keyed_id(subkey(secret, "ids"), "", "audit", record.hex())
 
 
 def _replacement(view: View, secret: bytes, held: Holding, kept: Content, replaced: Mapping[Id, Id]) -> Iterator[Draft]:

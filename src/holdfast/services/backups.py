@@ -16,7 +16,7 @@ from holdfast.ports.spacefiles import Place, SpaceFiles, Tell
 from holdfast.ports.store import Reader, SpaceStore
 
 IN_MEMORY = ":memory:"
-_BESIDE = ("", "-wal", "-shm", "-lock", "-turn", "-journal")
+_BESIDE = ("", "-wal", "-shm", "-lock", "-turn", "-journal", "-vectors", "-vectors.new")
 
 
 class OpenStore(Protocol):

@@ -15,7 +15,7 @@ from holdfast.core.pages import Entry, Manifest
 from holdfast.errors import ConfirmationNeeded, HoldfastError, InvalidField, StoreError
 from holdfast.model.ids import Id, id_text, parse_id
 from holdfast.model.imports import Batch, Note, document_of
-from holdfast.model.records import CATEGORIES, Kind, Origin
+from holdfast.model.records import CATEGORIES, Origin
 from holdfast.model.reports import Skipped
 from holdfast.ports.store import Reader
 from holdfast.services.forgetting import Forgetting
@@ -299,7 +299,7 @@ def _take_known(
     content = decode_content(reader.event(held.seq))
     if content is None or now == pages.digest(content.text):
         plan.unchanged += 1
-    elif content.kind is Kind.TURN:
+    elif content.kind.is_episode:
         plan.skip(place, "what was said stays as it was said; `holdfast correct` notes what is right")
     elif held.closed_by is not None:
         plan.skip(place, "it was corrected in the space since; export again and edit that")

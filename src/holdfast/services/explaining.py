@@ -95,7 +95,7 @@ class _Known:
         if held is None or not held.seq:
             return None
         event = self._reader.event(held.seq)
-        content = readable_content(event)
+        content = readable_content(event) if event.header.record == record else None
         return record_of(event, content, held.closed_by, held.closed_ms) if content else None
 
     def sources_of(self, record: Id) -> Sequence[Id]:

@@ -13,24 +13,25 @@ from holdfast.core.erasing import barring, falling
 from holdfast.core.filters import every
 from holdfast.core.lexical import clear_term_cache
 from holdfast.core.policy.admit import admit_words
-from holdfast.core.proof import chain_problems
 from holdfast.core.query import clear_name_cache
 from holdfast.core.view import View
 from holdfast.errors import Closed, ConfirmationNeeded, InvalidField, NotFound, StoreError
 from holdfast.model import limits
+from holdfast.model.access import OWNER
 from holdfast.model.erasure import LIMITS, ForgetPreview, ForgetReceipt, Proof, Selection, Verification
 from holdfast.model.events import Draft
 from holdfast.model.filters import Condition, Op, Where
 from holdfast.model.ids import Id, id_text, parse_id
 from holdfast.model.times import When, parse_when
-from holdfast.ports.store import SpaceStore
+from holdfast.ports.store import Reader, SpaceStore
+from holdfast.ports.working import WorkingStore
+from holdfast.services.chains import journal_problems
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
 from holdfast.services.pacing import Pace
-from holdfast.services.paging import all_events
 from holdfast.services.past import PASTS
 from holdfast.services.remembering import Remembering
-from holdfast.services.selecting import choose, records_of
+from holdfast.services.selecting import choose, quoting_questions, records_of
 from holdfast.services.touches import Touches
 
 MOST_UNCONFIRMED = 100
@@ -71,6 +72,10 @@ class Forgetting:
         self._find = find
         self._remembering = remembering
         self._touches = touches
+        self.elsewhere: WorkingStore | None = None
+        """Working memory that is not in the space's file, and must be told what was forgotten."""
+        self.let_go: list[Callable[[Sequence[Id]], None]] = []
+        """Told what was forgotten: whoever holds words in memory lets go of them."""
 
     def selection(
         self,
@@ -121,6 +126,8 @@ class Forgetting:
             held = falling(reader, chosen)
             records = records_of(reader, held)
             naming = records_of(reader, mentioned)
+            quoting = quoting_questions(reader, [record for _, record in records])
+            quoting = [record for record in quoting if record.id not in {named.id for _, named in naming}]
             total = len(reader.held(0, MOST_UNCONFIRMED + 1))
         self._touches.listed(len(records) + len(naming))
         selected = tuple(record for holding, record in records if holding.id in chosen)
@@ -132,6 +139,7 @@ class Forgetting:
             by_kind=dict(Counter(record.kind.name.lower() for _, record in records)),
             needs_confirmation=_why_confirm(selection, len(held), total),
             token=_token(held),
+            questions=tuple(quoting),
         )
 
     def forget(self, selection: Selection, *, reason: str | None, confirm: str | None) -> ForgetReceipt:
@@ -139,6 +147,7 @@ class Forgetting:
 
         Raises:
             NotFound, ConfirmationNeeded.
+            NotAllowed: a block is among it that others write.
             Refused: the policy does not let the reason be kept.
         """
         receipt = self._ledger.new_id()
@@ -149,8 +158,10 @@ class Forgetting:
         with self._ledger.store.reading() as reader:
             chosen, _ = choose(reader, selection, found, look_for_mentions=selection.mentions)
             total = len(reader.held(0, MOST_UNCONFIRMED + 1))
+            guarded = self._guard(reader)
 
-        def refuse(going: Sequence[Id]) -> None:
+        def refuse(view: View, going: Sequence[Id]) -> None:
+            guarded(view, going)
             why = _why_confirm(selection, len(going), total)
             if why and confirm != _token(going):
                 raise ConfirmationNeeded(
@@ -160,9 +171,17 @@ class Forgetting:
 
         return self._erase(Forget(tuple(chosen), receipt, self._actor, text), refuse)
 
-    def _erase(self, command: Forget, refuse: Callable[[Sequence[Id]], None]) -> ForgetReceipt:
+    def _guard(self, reader: Reader) -> Callable[[View, Sequence[Id]], None]:
+        """What refuses to forget blocks that others write; ``owner`` may forget everything."""
+        if self._actor == OWNER:
+            return lambda view, going: None
+        from holdfast.services.guarding import guard
+
+        return guard(reader, self._actor)
+
+    def _erase(self, command: Forget, refuse: Callable[[View, Sequence[Id]], None]) -> ForgetReceipt:
         """Write a forget, unless ``refuse`` raises at what it takes, and look for what is left."""
-        erased = list[str]()
+        erased, sessions = list[str](), list[str]()
 
         pace = Pace(self._index.is_wanted)
         command = replace(command, made=self._made(command, pace.step), pause=pace.step)
@@ -170,21 +189,43 @@ class Forgetting:
         def decide(view: View, secret: bytes) -> tuple[Sequence[Draft], Forgotten]:
             drafts, done = forget(view, command, secret)
             going = (*done.asked, *done.derived)
-            refuse(going)
+            refuse(view, going)
             erased[:] = receipts.texts(view, going[:SCAN_TEXTS])
+            if self.elsewhere is not None:
+                sessions[:] = receipts.sessions(view, going)
             return drafts, done
 
         done, events = self._ledger.write_events(decide, pace.step)
         PASTS.forgot(self._ledger.store.identity.space, (*done.asked, *done.derived))
         clear_term_cache()
         clear_name_cache()
+        for let_go in self.let_go:
+            let_go((*done.asked, *done.derived))
         # Also where nothing was left to erase: an earlier call may have died before it came to this.
         pending = empty_log(self._ledger.store)
+        index_vectors, blocked = self._scrub((*done.asked, *done.derived, *done.already))
+        pending = "; ".join(filter(None, (pending, blocked, self._dropped(sessions)))) or None
         if not events:
             return self._nothing_left(command.receipt, command.reason, done, pending)
         self._touches.forgot()
-        self._index.scrub()
-        return receipts.as_given(receipts.read(events[-1]), pending, self._look_for(erased))
+        return receipts.as_given(receipts.read(events[-1]), pending, self._look_for(erased), index_vectors)
+
+    def _dropped(self, sessions: Sequence[str]) -> str | None:
+        """Erase the working memory elsewhere of sessions; why it may still be there, in words, or None."""
+        if self.elsewhere is None or not sessions:
+            return None
+        try:
+            self.elsewhere.drop(sessions)
+        except StoreError as error:
+            return f"the working memory in {self.elsewhere.name} could not be erased ({error})"
+        return None
+
+    def _scrub(self, forgotten: Sequence[Id]) -> tuple[int, str | None]:
+        """Overwrite vectors in the index of vectors; gives how many, and why they may still be there, in words."""
+        try:
+            return self._index.scrub(forgotten), None
+        except OSError as error:
+            return 0, f"the index of vectors beside the space could not be written ({error.strerror})"
 
     def _made(self, command: Forget, pause: Callable[[], None]) -> dict[int, bytes]:
         """What takes longest of a forget of many, before the space is locked for it: digests by event."""
@@ -205,7 +246,7 @@ class Forgetting:
         Nobody asked that they stay forgotten: their words are not kept out, should they come again.
         """
         command = Forget(tuple(records), self._ledger.new_id(), self._actor, REMOVED, bars=False)
-        return self._erase(command, lambda going: None)
+        return self._erase(command, lambda view, going: None)
 
     def why_confirm(self, records: Sequence[Id]) -> str | None:
         """Why erasing these, with what was derived from them, is to be confirmed first; None where it need not be."""
@@ -227,9 +268,12 @@ class Forgetting:
             parse_id(one) for receipt in self.receipts() if receipt.reason == reason for one in receipt.forgotten
         )
 
-    def erase(self, records: Sequence[Id], *, actor: str, reason: str) -> ForgetReceipt:
-        """Erase memories that a policy does not let be kept, and what was derived from them."""
-        return self._erase(Forget(tuple(records), self._ledger.new_id(), actor, reason), lambda going: None)
+    def erase(
+        self, records: Sequence[Id], *, actor: str, reason: str, bars: bool = True, spares: bool = False
+    ) -> ForgetReceipt:
+        """Erase memories that a policy does not let be kept, and what was derived from them; see `Forget` for how."""
+        command = Forget(tuple(records), self._ledger.new_id(), actor, reason, bars=bars, spares=spares)
+        return self._erase(command, lambda view, going: None)
 
     def removals(self) -> frozenset[Id]:
         """The receipts of `remove`."""
@@ -265,11 +309,24 @@ class Forgetting:
         pending = empty_log(self._ledger.store)
         with self._ledger.store.reading() as reader:
             problems = list(receipts.differences(receipt, reader.receipt(parse_id(receipt.id))))
-            problems += chain_problems(all_events(reader), heads=reader.node_heads())
+            problems += journal_problems(reader)
             ids = [parse_id(one) for one in (*receipt.forgotten, *receipt.derived, *receipt.already)]
             problems += receipts.left_of(reader, ids)
+            problems += self._left_of(ids)
             counted = reader.head().seq
         return Verification(tuple(problems), pending, {"memories": len(ids), "events": counted}, LIMITS)
+
+    def _left_of(self, ids: Sequence[Id]) -> list[str]:
+        """What the index of vectors still has of memories, in words."""
+        try:
+            left = self._index.left_of(ids)
+        except OSError as error:
+            return [
+                f"the index of vectors beside the space cannot be read ({error.strerror}): it may have some of them"
+            ]
+        if not left:
+            return []
+        return [f"the index of vectors beside the space still has {left} of them; forget them again"]
 
     def proof(self) -> Proof:
         """Where every node's chain stands now."""
@@ -283,8 +340,9 @@ class Forgetting:
         """Whether the journal still passes through the heads that were kept."""
         with self._ledger.store.reading() as reader:
             heads = receipts.Heads(proof, id_text(reader.head().space))
-            problems = chain_problems(heads.passing(all_events(reader)), heads=reader.node_heads())
-            problems += heads.problems()
+            problems = journal_problems(reader, heads.passing)
+            horizon = reader.horizon()
+            problems += heads.problems(horizon.anchors if horizon else {})
             counted = reader.head().seq
         return Verification(tuple(problems), None, {"events": counted, "heads": len(proof.heads)}, ())
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 from holdfast.core import border, receipts
 from holdfast.core.codec import decode_content, decode_payload, readable_content, record_of
-from holdfast.core.proof import chain_problems
 from holdfast.errors import Damaged, Gone, HoldfastError, NotFound
 from holdfast.model.events import Event, EventType
 from holdfast.model.filters import EVERYTHING, Filter, Where
@@ -16,18 +16,21 @@ from holdfast.model.ids import Id, id_text, parse_id
 from holdfast.model.insight import History, HistoryEntry, Sizes, Summary
 from holdfast.model.records import Kind, Record
 from holdfast.ports.store import Reader
+from holdfast.services.chains import journal_problems
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
-from holdfast.services.paging import PAGE, all_events
+from holdfast.services.paging import PAGE
 from holdfast.services.selecting import matching
 from holdfast.services.touches import Touches
 
+R = TypeVar("R")
 _WHAT = {
     EventType.REMEMBERED: "remembered",
     EventType.REVISED: "revised",
     EventType.SUPERSEDED: "superseded",
     EventType.FORGOTTEN: "forgotten",
 }
+_SAID = (Kind.TURN, Kind.TOOL_CALL)
 _HAS_CONTENT = (EventType.REMEMBERED, EventType.REVISED)
 
 
@@ -109,15 +112,17 @@ class Inspecting:
             yield from self._page(ns, superseded=superseded, quarantined=quarantined)
 
     def turns(self, session: str, limit: int | None) -> list[Record]:
+        most = None if limit is None else border.check_count(limit, "limit", 10_000_000)
         with self._reading() as reader:
             ns = reader.session(session)
-        if limit is not None:
-            ns = ns[-border.check_count(limit, "limit", 10_000_000) :]
-        return [
-            record
-            for start in range(0, len(ns), PAGE)
-            for record in self._page(ns[start : start + PAGE], superseded=True, quarantined=False)
-        ]
+        found = list[Record]()
+        # From the end on: other episodes of the session lie between.
+        for end in range(len(ns), 0, -PAGE):
+            page = self._page(ns[max(0, end - PAGE) : end], superseded=True, quarantined=False)
+            found[:0] = [record for record in page if record.kind in _SAID]
+            if most is not None and len(found) >= most:
+                break
+        return found if most is None else found[-most:]
 
     def _page(self, ns: Sequence[int], *, superseded: bool, quarantined: bool) -> list[Record]:
         with self._reading() as reader:
@@ -174,24 +179,27 @@ class Inspecting:
         )
 
     def check(self) -> list[str]:
-        found = self._ledger.store.problems()
-        with self._reading() as reader:
-            journal = list(chain_problems(all_events(reader)))
-            found += journal
-            heads = reader.node_heads()
-            newest = {event.header.node: event.chain for event in all_events(reader)}
-            found += [
-                f"node {id_text(node)}: the journal does not end where its head says"
-                for node, (number, chain) in heads.items()
-                if number and newest.get(node) != chain
-            ]
-            found += [
-                f"memory {n}: its vector is damaged; rebuild drops it and it is made again"
-                for n in reader.vectors(0).damaged
-            ]
-            digest, last = reader.digest(), reader.head().seq
-        if journal:
+        found = list[str]()
+
+        def told(look: Callable[[Reader], R]) -> R | None:
+            """What a look gives; None where it stops at something damaged, which is noted."""
+            try:
+                with self._reading() as reader:
+                    return look(reader)
+            except Damaged as error:
+                found.append(str(error))
+                return None
+
+        # One look each, so that what is damaged hides nothing else.
+        journal = told(journal_problems)
+        found += journal or ()
+        found += told(_damaged_vectors) or ()
+        told(lambda reader: reader.accesses())  # the names of those who used it
+        held = told(lambda reader: (reader.digest(), reader.head().seq))
+        found += told(lambda _: self._ledger.store.problems()) or ()
+        if journal is None or journal or held is None:
             return found
+        digest, last = held
         try:
             if self._replayed(last) != digest:
                 found.append("what is held differs from what the journal says; rebuild makes it again")
@@ -216,7 +224,18 @@ class Inspecting:
         return self._ledger.store.reading()
 
 
+def _damaged_vectors(reader: Reader) -> list[str]:
+    return [
+        f"memory {n}: its vector is damaged; rebuild drops it and it is made again" for n in reader.vectors(0).damaged
+    ]
+
+
 def _record(held: Holding, event: Event) -> Record:
+    if event.header.record != held.id:
+        raise Damaged(
+            f"The row of memory {id_text(held.id)} leads to what is of another one: the row was altered. Nothing "
+            "altered is returned. Run `holdfast check --fix`, which makes rows again from the journal."
+        )
     content = decode_content(event)
     if content is None:
         raise Damaged(f"Memory {id_text(held.id)} has lost its text. Run `holdfast check`.")

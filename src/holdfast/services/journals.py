@@ -13,7 +13,15 @@ from holdfast.core.journal_lines import JournalHead, JournalReader, journal_line
 from holdfast.core.lexical import clear_term_cache
 from holdfast.core.query import clear_name_cache
 from holdfast.core.sync import MOST_AHEAD_MS
-from holdfast.errors import AlreadyThere, Damaged, HoldfastError, InvalidField, QuotaExceeded, UnknownFormat
+from holdfast.errors import (
+    AlreadyThere,
+    Damaged,
+    HistoryPruned,
+    HoldfastError,
+    InvalidField,
+    QuotaExceeded,
+    UnknownFormat,
+)
 from holdfast.model.access import Ahead
 from holdfast.model.events import Event, EventType, Stamp
 from holdfast.model.holdings import Holding
@@ -51,8 +59,16 @@ class Journals:
     def lines(self) -> Iterator[str]:
         """See `Storage.journal`."""
         identity = self._ledger.store.identity
+        with self._ledger.store.reading() as reader:
+            horizon = reader.horizon()
+            least = {node: number for node, (number, _) in reader.node_heads().items()}
+        if horizon is not None:
+            raise HistoryPruned(
+                f"The journal begins after event {horizon.seq:,}, since what was before was pruned; nobody could check "
+                "it against its chain, or take it in. A backup has all that is held, an ordinary export its memories."
+            )
         head = JournalHead(identity.space, identity.secret)
-        yield from journal_lines(head, self._to_the_end(), self._ledger.clock.now_ms())
+        return journal_lines(head, self._to_the_end(), self._ledger.clock.now_ms(), least)
 
     def _to_the_end(self) -> Iterator[Event]:
         """Every event, also those that come while it is read: what is forgotten meanwhile brings its tombstone.
@@ -95,7 +111,10 @@ class Journals:
         with self._ledger.store.reading() as reader:
             is_empty, here = reader.head().seq == 0, dict(reader.node_heads())
             latest_ms = self._ledger.clock.now_ms() + MOST_AHEAD_MS
-            seen = _Seen(here, latest_ms, (lambda _: None) if is_empty else reader.find)
+            horizon = reader.horizon()
+            seen = _Seen(
+                here, latest_ms, (lambda _: None) if is_empty else reader.find, horizon.anchors if horizon else None
+            )
             journal = _looked_through(again, seen, None if is_empty else identity)
             _refuse_fork(all_events(reader), journal.heads, here)
         head = journal.head
@@ -157,7 +176,10 @@ class Journals:
             clear_term_cache()
             clear_name_cache()
             pending = empty_log(self._ledger.store)
-            self._index.scrub()
+            try:
+                self._index.scrub(None)
+            except OSError as error:
+                pending = f"the index of vectors beside the space could not be written ({error.strerror})"
         self._embedding.written()
         return pending
 
@@ -169,12 +191,18 @@ class _Seen:
         here: Where each node's chain stands in the space.
         latest_ms: The latest time an event may have.
         find: Finds a memory in the space.
+        anchors: Per node the number and chain value up to which events were pruned in the space.
     """
 
     def __init__(
-        self, here: Mapping[Id, tuple[int, bytes]], latest_ms: int, find: Callable[[Id], Holding | None]
+        self,
+        here: Mapping[Id, tuple[int, bytes]],
+        latest_ms: int,
+        find: Callable[[Id], Holding | None],
+        anchors: Mapping[Id, tuple[int, bytes]] | None = None,
     ) -> None:
         self._here = here
+        self._anchors = anchors or {}
         self._latest_ms = latest_ms
         self._find = find
         self._live = dict[Id, bool]()
@@ -203,6 +231,12 @@ class _Seen:
         if header.node_seq == number and event.chain != chain:
             raise _forked(header.node, number)
         is_new = header.node_seq > number
+        # Pruning keeps the beginning of every memory or its tombstone, so what it dropped is never all of one.
+        if header.type is EventType.REMEMBERED and not is_new and self._find(header.record) is None:
+            raise _forked(header.node, header.node_seq)
+        number, chain = self._anchors.get(header.node, (0, b""))
+        if header.node_seq == number and event.chain != chain:
+            raise _forked(header.node, number)
         if header.type is EventType.REMEMBERED:
             self.forgotten += is_new and event.erased
             self.added += is_new and not event.erased

@@ -11,9 +11,12 @@ from holdfast.core.lexical import terms_fingerprint
 from holdfast.core.proof import SALT_BYTES, genesis, seal
 from holdfast.core.sync import admit
 from holdfast.core.view import View
+from holdfast.errors import TooManyMemories
+from holdfast.model import limits
 from holdfast.model.access import Ahead
 from holdfast.model.events import Draft, Event, Sealed
 from holdfast.model.ids import Id, time_ordered_id
+from holdfast.model.snapshots import Snapshot
 from holdfast.ports.clock import Clock
 from holdfast.ports.store import Commit, Identity, Reader, SpaceStore, Uses
 
@@ -41,6 +44,7 @@ class Ledger:
         self.store = store
         self.clock = clock
         self.carried: Carried | None = None
+        self._room_until = 0  # the number of an event up to which there cannot be too many memories
 
     @property
     def secret(self) -> bytes:
@@ -71,12 +75,8 @@ class Ledger:
             drafts, result = decide(view, self.secret)
             if not drafts:
                 return Commit((), (result, ()), uses)
-            salts = self.clock.entropy(SALT_BYTES * len(drafts))
-            sealed = list[Sealed]()
-            for event, draft in zip(seal(drafts, view.head(), self.clock.now_ms(), salts), drafts, strict=True):
-                pause()
-                sealed.append(Sealed(event, apply(event, self.secret, draft.content)))
-            return Commit(tuple(sealed), (result, [one.event for one in sealed]), uses, pause)
+            sealed = self._sealed(view, drafts, pause)
+            return Commit(sealed, (result, [one.event for one in sealed]), uses, pause)
 
         try:
             return self.store.commit(commit)
@@ -84,6 +84,41 @@ class Ledger:
             if uses and self.carried:
                 self.carried.give_back(uses)
             raise
+
+    def _sealed(
+        self, view: Reader, drafts: Sequence[Draft], pause: Callable[[], None] = lambda: None
+    ) -> tuple[Sealed, ...]:
+        salts = self.clock.entropy(SALT_BYTES * len(drafts))
+        sealed, head = list[Sealed](), view.head()
+        self._refuse_crowding(view, head.seq, sum(draft.content is not None for draft in drafts))
+        for event, draft in zip(seal(drafts, head, self.clock.now_ms(), salts), drafts, strict=True):
+            pause()
+            sealed.append(Sealed(event, apply(event, self.secret, draft.content)))
+        return tuple(sealed)
+
+    def _refuse_crowding(self, view: Reader, seq: int, coming: int) -> None:
+        """Raise `TooManyMemories` where more would come than a space can hold; counted only where it may be so."""
+        if not coming or seq + coming <= max(limits.MEMORIES, self._room_until):
+            return  # there are no more memories than events
+        held = view.count(quarantined=True)
+        if held + coming > limits.MEMORIES:
+            raise TooManyMemories(
+                f"The space holds {held:,} memories; with {coming:,} more it would have over {limits.MEMORIES:,}, and "
+                "no space can. Nothing of this was written. Forget what is not needed, or begin another space and "
+                "recall across both."
+            )
+        self._room_until = seq + limits.MEMORIES - held
+
+    def keep_snapshot(self, snapshot: Snapshot, *drafts: Draft) -> None:
+        """Store a snapshot, together with events that tell of it; nothing where the history begins later by now."""
+
+        def commit(view: Reader) -> Commit[None]:
+            horizon = view.horizon()
+            if horizon is not None and snapshot.seq <= horizon.seq:
+                return Commit((), None)
+            return Commit(self._sealed(view, drafts), None, snapshot=snapshot)
+
+        self.store.commit(commit)
 
     def merge(self, events: Iterable[Event], adopts: tuple[Id, bytes] | None = None, ahead: Ahead | None = None) -> int:
         """Take in events of other nodes of the same space; gives how many were new.
@@ -110,6 +145,7 @@ class Ledger:
                 return held is not None and held.receipt is not None
 
             sealed = admit(given, identity.space, heads, is_forgotten, identity.secret, self.clock.now_ms())
+            self._refuse_crowding(view, view.head().seq, len(sealed))
             return Commit(sealed, len(sealed), adopts=taken_on, ahead=ahead)
 
         return self.store.commit(commit)

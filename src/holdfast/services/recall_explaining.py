@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.core import border
 from holdfast.core.codec import readable_content, record_of
@@ -13,7 +13,7 @@ from holdfast.core.packing import recall_limit
 from holdfast.model import limits
 from holdfast.model.explanation import Explanation, WhyNot
 from holdfast.model.filters import Where
-from holdfast.model.ids import id_text, parse_id
+from holdfast.model.ids import Id, id_text, parse_id
 from holdfast.model.recollection import Hit, Recollection
 from holdfast.model.records import Record
 from holdfast.model.times import When, format_when, parse_when
@@ -29,6 +29,15 @@ class _Conditions:
     since: When | None
     until: When | None
     now: When | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """How much a recall may return, and how sure it must be."""
+
+    limit: int
+    budget_tokens: int | None
+    min_confidence: float
 
 
 class RecallExplaining:
@@ -54,6 +63,7 @@ class RecallExplaining:
         since: When | None,
         until: When | None,
         now: When | None,
+        min_confidence: float = 0.0,
     ) -> Explanation:
         """What `Recalling.recall` returns for the same arguments, and why; nothing is counted as read.
 
@@ -62,17 +72,23 @@ class RecallExplaining:
         """
         record = None if memory is None else id_text(parse_id(memory))
         conditions, most = _Conditions(where, since, until, now), recall_limit(limit, budget_tokens)
-        found = self._recall(query, most, budget_tokens, conditions)
+        found = self._recall(query, most, budget_tokens, conditions, min_confidence)
         every = self._recall(query, limits.LIMIT_HITS, None, conditions)
-        why_not = None
+        withheld, why_not = None, None
+        if every.hits and not found.hits:
+            withheld = _withheld(every.confidence, min_confidence, budget_tokens)
         if record is not None:
-            why_not = self._why_not(record, query, found, every, conditions, budget_tokens is not None, most)
-        return Explanation(query, explained(found.hits, every.hits), len(every), why_not)
+            asked = _Bounds(most, budget_tokens, min_confidence)
+            why_not = self._why_not(record, query, found, every, conditions, asked)
+        hits = explained(found.hits, every.hits, self._recalling.weights())
+        return Explanation(query, hits, len(every), why_not, found.confidence, withheld)
 
-    def _recall(self, query: str, limit: int, budget: int | None, conditions: _Conditions) -> Recollection:
+    def _recall(
+        self, query: str, limit: int, budget: int | None, conditions: _Conditions, min_confidence: float = 0.0
+    ) -> Recollection:
         return self._recalling.recall(
             query, budget_tokens=budget, limit=limit, where=conditions.where, since=conditions.since,
-            until=conditions.until, now=conditions.now, counted=False,
+            until=conditions.until, now=conditions.now, min_confidence=min_confidence, counted=False,
         )  # fmt: skip
 
     def _why_not(
@@ -82,16 +98,20 @@ class RecallExplaining:
         found: Recollection,
         every: Recollection,
         conditions: _Conditions,
-        has_budget: bool,
-        limit: int,
+        asked: _Bounds,
     ) -> WhyNot:
         for place, hit in enumerate(found, 1):
             if hit.id == memory:
                 words = f"It was returned, at place {place}."
-                return WhyNot(memory, "returned", words, place=place, score=hit.score, signals=shares(hit, every.hits))
+                given = shares(hit, every.hits, self._recalling.weights())
+                return WhyNot(memory, "returned", words, place=place, score=hit.score, signals=given)
         for place, hit in enumerate(every, 1):
             if hit.id == memory:
-                return _left_out(hit, place, found, every, limit if has_budget else None)
+                room = None
+                if asked.budget_tokens is not None:
+                    room = asked.budget_tokens - found.tokens - self._recalling.count(hit.record.entry)
+                given = shares(hit, every.hits, self._recalling.weights())
+                return replace(_left_out(hit, place, found, every, asked, room), signals=given)
         n, why = self._barred(memory, conditions)
         if why is not None:
             return why
@@ -119,7 +139,7 @@ class RecallExplaining:
         if content is None:
             return held.n, WhyNot(memory, "unknown", "What it says has not arrived in this space, or was altered.")
         if held.closed_by is not None:
-            words = f"It was superseded by {id_text(held.closed_by)}, which is recalled in its place."
+            words = f"It was superseded by {id_text(held.closed_by)}, which {self._became(held.closed_by)}."
             return held.n, WhyNot(memory, "superseded", words)
         record = record_of(current[held.n][1], content)
         if record.kind.is_aside:
@@ -131,6 +151,25 @@ class RecallExplaining:
             words = f"Its time was up at {format_when(record.expires_at)}."
             return held.n, WhyNot(memory, "expired", words)
         return held.n, _outside(memory, record, conditions)
+
+    def _became(self, record: Id) -> str:
+        """What became of what superseded a memory."""
+        with self._ledger.store.reading() as reader:
+            held = reader.find(record)
+        if held is None:
+            return "has not arrived in this space"
+        if held.receipt is not None:
+            return "was forgotten since"
+        return "was superseded too" if held.closed_by is not None else "is recalled in its place"
+
+
+def _withheld(confidence: float, min_confidence: float, budget_tokens: int | None) -> str | None:
+    """Why an answer that had candidates is empty; the confidence is that of all of them."""
+    if confidence < min_confidence:
+        return (
+            f"Nothing was returned: the confidence is {confidence:.2f}, and at least {min_confidence:g} was asked for."
+        )
+    return None if budget_tokens is None else f"Nothing was returned: none fits a budget of {budget_tokens:,} tokens."
 
 
 def _outside(memory: str, record: Record, conditions: _Conditions) -> WhyNot | None:
@@ -146,18 +185,26 @@ def _outside(memory: str, record: Record, conditions: _Conditions) -> WhyNot | N
     return None
 
 
-def _left_out(hit: Hit, place: int, found: Recollection, every: Recollection, limit: int | None) -> WhyNot:
+def _left_out(
+    hit: Hit, place: int, found: Recollection, every: Recollection, asked: _Bounds, room: int | None
+) -> WhyNot:
     """Why a candidate is not among the hits.
 
     Args:
-        limit: The most hits, where a budget bounds them too.
+        room: Tokens that would be left of the budget with it, about; None where there is none.
     """
     needed = found[-1].score if found else None
     told = f"It came at place {place} of {len(every)} with a score of {hit.score:.2f}"
-    if limit is not None and place <= limit:
+    within = room is not None and place <= asked.limit
+    if not found.hits and every.confidence < asked.min_confidence:
+        reason = "confidence"
+        words = (
+            f"{told}; the confidence was {every.confidence:.2f}, and at least {asked.min_confidence:g} was asked for."
+        )
+    elif within and room is not None and room < 0:
         reason, words = "budget", f"{told}, and found no room in the budget."
-    elif needed is None or hit.score >= needed:
+    elif within or needed is None or hit.score >= needed:
         reason, words = "packing", f"{told}, and was left out when the answer was put together."
     else:
         reason, words = "cut", f"{told}; the last one that was returned has {needed:.2f}."
-    return WhyNot(hit.id, reason, words, place=place, score=hit.score, needed=needed, signals=shares(hit, every.hits))
+    return WhyNot(hit.id, reason, words, place=place, score=hit.score, needed=needed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log1p
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ from holdfast.core.query import Query, parse_query
 from holdfast.core.render import Shown, fenced
 from holdfast.core.secrets import subkey
 from holdfast.core.standing import MOST_GAINED, NEAR, STEP, standing
+from holdfast.core.tongues import tongue_of
+from holdfast.core.weights import Weights, applied
+from holdfast.core.when import Span
 from holdfast.errors import InvalidTime
 from holdfast.model import limits
 from holdfast.model.filters import EVERYTHING, Filter, Where
@@ -31,10 +35,13 @@ from holdfast.model.recollection import Hit, Recollection
 from holdfast.model.records import Record, Role
 from holdfast.model.times import When, parse_when
 from holdfast.model.tokens import Count
+from holdfast.ports.store import Reader
+from holdfast.ports.times import TimeFinder
 from holdfast.services.closer_look import NO_TOKENS, RESTLESS, CloserLook
-from holdfast.services.embedding import MODEL_FAILURES, Embedding
+from holdfast.services.embedding import Embedding
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
+from holdfast.services.model_calls import MODEL_FAILURES
 from holdfast.services.selecting import matching
 from holdfast.services.touches import Touches
 
@@ -83,6 +90,7 @@ class Recalling:
 
     Args:
         count: Counts the tokens of a text for a prompt.
+        times: Gives what finds times in other languages than English.
     """
 
     def __init__(
@@ -93,16 +101,18 @@ class Recalling:
         touches: Touches,
         as_of_ms: int | None = None,
         count: Count = estimate_tokens,
+        times: Callable[[], TimeFinder] | None = None,
     ) -> None:
         self._ledger = ledger
         self.count = count
+        self._times = times
         self._touches = touches
         self._index = index
         self._embedding = embedding
         self._closer = CloserLook(ledger, index, embedding)
         self._as_of_ms = as_of_ms
-        # What languages the space is in, as long as it is as it was.
-        self._spoken: tuple[Statistics | None, Mapping[str, float]] = None, {}
+        # What languages the space is in, as long as it is as it was; the names in that are let go of with the index.
+        self._spoken: tuple[ref[Statistics] | None, Mapping[str, float]] = None, {}
 
     def recall(
         self,
@@ -145,6 +155,8 @@ class Recalling:
         if asked.budget_tokens is not None and hits:
             packed = pack(shown, asked.budget_tokens, self.count, self._worth(parsed))
             hits, shown = [hits[place] for place, _ in packed], [one for _, one in packed]
+            if not hits:  # nothing fits
+                sure = 0.0
         if counted:
             self._touches.read(numbers[hit.id] for hit in hits)
         text = fenced(shown)
@@ -166,6 +178,11 @@ class Recalling:
         )
         return [hit.id for hit in found]
 
+    def weights(self) -> Weights:
+        """What this space's recalls are ranked by now."""
+        with self._index.level() as corpus:
+            return applied(Weights(), corpus.statistics().long_share)
+
     def places(
         self, n: int, query: str, *, where: Where | None, since: When | None, until: When | None, now: When | None
     ) -> Mapping[str, int]:
@@ -175,7 +192,7 @@ class Recalling:
             parsed = self._parse(corpus, asked)
         vector = None if self._embedding.embedder is None else self._query_vector(parsed, [])
         with self._index.level() as corpus, self._ledger.store.reading() as reader:
-            ns = matching(reader, asked.where, asked.since_ms, asked.until_ms) if asked.filtered else None
+            ns = self._matching(reader, asked)
             usable = vector if vector is not None and vector.shape == (corpus.vectors.dimensions,) else None
             return places(corpus, parsed, usable, n, None if ns is None else corpus.mask(ns))
 
@@ -211,14 +228,14 @@ class Recalling:
         key = subkey(self._ledger.secret, "terms")
         with self._index.level() as corpus:
             entries = corpus.statistics().entries
-            rarity = {term: log1p(entries / (1 + len(corpus.postings.find(term)[0]))) for term in parsed.terms}
+            rarity = {term: log1p(entries / (1 + corpus.postings.holding(term))) for term in parsed.terms}
         return lambda sentence: sum(rarity.get(term, 0.0) for term in term_hashes(sentence, key))
 
     def _catch_up(self, trouble: list[str]) -> None:
         if self._ledger.store.read_only:
             return
         try:
-            self._embedding.embed_some(CATCH_UP_MOST, CATCH_UP_S, patience_s=CATCH_UP_S)
+            self._embedding.catch_up(CATCH_UP_MOST, CATCH_UP_S)
         except MODEL_FAILURES as error:
             trouble.append(f"the embedding model failed: {error}")
 
@@ -227,14 +244,21 @@ class Recalling:
         statistics, postings = corpus.statistics(), corpus.postings
 
         def holding(term: int) -> int:
-            return len(postings.find(term)[0])
+            return postings.holding(term)
 
-        if self._spoken[0] is not statistics:
-            self._spoken = statistics, language_shares(holding, statistics.entries, key)
-        parsed = parse_query(
-            asked.query, key=key, authors=statistics.authors, now_ms=asked.now_ms, languages=self._spoken[1]
-        )
-        return replace(parsed, terms=rarest(parsed.terms, holding))
+        of, languages = self._spoken
+        if of is None or of() is not statistics:
+            languages = language_shares(holding, statistics.entries, key)
+            self._spoken = ref(statistics), languages
+        parsed = parse_query(asked.query, key=key, authors=statistics.authors, now_ms=asked.now_ms, languages=languages)
+        return replace(parsed, terms=rarest(parsed.terms, holding), times=parsed.times or self._times_of(parsed, asked))
+
+    def _times_of(self, parsed: Query, asked: _Asked) -> tuple[Span, ...]:
+        """The times that a question names in another language than English, where something here reads them."""
+        tongue = None if self._times is None else tongue_of(parsed.text, parsed.language)
+        if self._times is None or tongue is None:
+            return ()
+        return tuple(self._times().spans(parsed.text, tongue, asked.now_ms))
 
     def _query_vector(self, parsed: Query, trouble: list[str]) -> NDArray[np.float32] | None:
         try:
@@ -255,8 +279,8 @@ class Recalling:
             return first
         key = subkey(self._ledger.secret, "terms")
         try:
-            closer = self._closer.query(model, parsed, key)
-            if closer is None:
+            look = self._closer.query(model, parsed, key, first)
+            if look is None:
                 return first
             if not self._closer.read(model, first):
                 trouble.append(RESTLESS)
@@ -265,7 +289,9 @@ class Recalling:
             trouble.append(f"the embedding model failed: {error}")
             return first
         with self._index.level() as corpus:
-            return self._rank(corpus, parsed, vector, asked, closer)[0]
+            closer, _ = self._rank(corpus, parsed, vector, asked, look)
+        # Confidence was learned on plain rankings; it judges whether there is evidence, not how it is ordered.
+        return replace(closer, features=first.features)
 
     def _rank(
         self,
@@ -273,18 +299,24 @@ class Recalling:
         parsed: Query,
         vector: NDArray[np.float32] | None,
         asked: _Asked,
-        closer: LateQuery | None = None,
+        look: LateQuery | None = None,
     ) -> tuple[Ranking, int]:
         with self._ledger.store.reading() as reader:
-            ns = matching(reader, asked.where, asked.since_ms, asked.until_ms) if asked.filtered else None
+            ns = self._matching(reader, asked)
             expired = reader.expired(asked.as_of_ms)
         allowed = None if ns is None else corpus.mask(ns)
         if expired:
             allowed = (corpus.where() if allowed is None else allowed) & ~corpus.mask(expired)
         # A space that holds no vector yet has no dimensions to compare with.
         usable = vector if vector is not None and vector.shape == (corpus.vectors.dimensions,) else None
-        ranking = rank(corpus, parsed, usable, limit=len(corpus), allowed=allowed, closer=closer)
+        near = self._index.near()
+        ranking = rank(corpus, parsed, usable, limit=len(corpus), allowed=allowed, look=look, near=near)
         return ranking, len(corpus.missing_vectors())
+
+    def _matching(self, reader: Reader, asked: _Asked) -> list[int] | None:
+        if not asked.filtered:
+            return None
+        return matching(reader, asked.where, asked.since_ms, asked.until_ms, cache=self._index.conditions)
 
     def _hits(self, ranking: Ranking, parsed: Query, asked: _Asked) -> tuple[list[Hit], dict[str, int]]:
         """The hits that are held now, best first, and the number of each by its id."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -65,15 +66,26 @@ class Remembering:
         key: str | None,
         tags: Sequence[str],
         attributes: Mapping[str, Scalar] | None,
+        before: Callable[[], str | None] = lambda: None,
     ) -> Record:
         when_ms = None if when is None else parse_when(when)
         turn = Turn(
             speaker=speaker, text=text, when_ms=when_ms, author=author, caption=caption, source=source, key=key,
             tags=border.check_tags(tags), attributes=attributes,
         )  # fmt: skip
-        return self.add_many(session, names, (turn,))[0]
+        return self.add_many(session, names, (turn,), before)[0]
 
-    def add_many(self, session: str, names: Mapping[Role, str], turns: Iterable[Turn]) -> list[Record]:
+    def add_many(
+        self,
+        session: str,
+        names: Mapping[Role, str],
+        turns: Iterable[Turn],
+        before: Callable[[], str | None] = lambda: None,
+    ) -> list[Record]:
+        """Take in turns, with what their words refer to when they are said; ``before`` gives what was said last."""
+        from holdfast.core.episodes import body_of
+        from holdfast.core.mentions import referred
+
         now = self._ledger.clock.now_ms()
         some = list(islice(turns, limits.BATCH + 1))
         if len(some) > limits.BATCH:
@@ -83,13 +95,24 @@ class Remembering:
         commands = list[Take]()
         for place, turn in enumerate(some, 1):
             try:
-                commands.append(self.turn_command(border.check_turn(turn).session or session, names, turn, now))
+                text, moment = border.check_text(border.check_turn(turn).text), border.check_moment(turn.when_ms)
+                body = body_of(**referred(text, now if moment is None else moment, before, names.values()))
+                commands.append(self.turn_command(turn.session or session, names, turn, now, body=body))
+                before = partial(str, text)
             except Refused as error:
                 raise (Refused(f"Turn {place}: {error}", error.reasons) if len(some) > 1 else error) from None
         return [record for record, _ in self.take_all(commands)]
 
     def turn_command(
-        self, session: str, names: Mapping[Role, str], turn: Turn, now_ms: int, operation: str = "add"
+        self,
+        session: str,
+        names: Mapping[Role, str],
+        turn: Turn,
+        now_ms: int,
+        operation: str = "add",
+        *,
+        kind: Kind = Kind.TURN,
+        body: str | None = None,
     ) -> Take:
         """What one turn asks for, checked.
 
@@ -106,7 +129,8 @@ class Remembering:
                 f"({format_when(now_ms)}). Nothing was written."
             )
         content = Content(
-            kind=Kind.TURN,
+            kind=kind,
+            body=body,
             text=border.check_text(turn.text),
             valid_from=now_ms if turn.when_ms is None else turn.when_ms,
             role=role,
@@ -164,7 +188,7 @@ class Remembering:
             trust=TRUST_OF_ORIGIN[checked],
             actor=self._actor,
         )
-        _in_order(content.valid_from, content.valid_to)
+        border.check_order(content.valid_from, content.valid_to)
         command = self.keyed("remember", key, content, timeless=when is None, readmit=readmit)
         return self.take_all([command])[0][0]
 
@@ -236,14 +260,12 @@ class Remembering:
                 noted = admit_revision(content_of(view, command.record), changes, self.policy, self._now())
                 drafts, number = revise(view, replace(command, changes=noted), secret)
             if (end := changes.get("valid_to")) is not None:
-                _in_order(content_of(view, command.record).valid_from, end)
+                border.check_order(content_of(view, command.record).valid_from, end)
             return drafts, number
 
         _, events = self._ledger.write_events(decide)
         self._touches.written(1)
         return _written_record(events, command.record)
-
-    # Shared
 
     def check_session(self, session: str) -> str:
         return border.check_label(session, "session")
@@ -260,22 +282,25 @@ class Remembering:
         timeless: bool,
         readmit: bool = False,
         mark: str = "",
+        asked: Callable[[Content], Content] = lambda content: content,
     ) -> Take:
         """A `Take` whose id follows from the idempotency key, where there is one.
 
         Args:
             timeless: The time was not the caller's; a retry later is still the same call.
             mark: Stands before the digest of the arguments.
+            asked: Gives a content as the caller said it, where what is kept was worked out at the time.
         """
         if key is None:
             return self.judged(Take(content, self._ledger.new_id(), readmit=readmit))
         secret = self._ledger.secret
         command = self.judged(Take(content, self.keyed_record(operation, key), keyed=True, readmit=readmit))
         # What is stored beside a text follows from what was kept of it, so that nothing else can be guessed from it.
-        kept = replace(command.content, arguments=mark + arguments_of(secret, command.content, timeless))
+        kept = replace(command.content, arguments=mark + arguments_of(secret, asked(command.content), timeless))
         if command.verdict is None:
             return Take(kept, command.record, keyed=True, readmit=readmit)
-        said = command.said and replace(command.said, arguments=mark + arguments_of(secret, command.said, timeless))
+        said = command.said
+        said = said and replace(said, arguments=mark + arguments_of(secret, asked(said), timeless))
         return replace(command, content=kept, said=said)
 
     def judged(self, command: Take) -> Take:
@@ -284,9 +309,9 @@ class Remembering:
         Raises:
             Refused.
         """
-        for found in self._judged(command.content):
-            said = None if found.content == command.content else command.content
-            return replace(command, content=found.content, said=said, verdict=found.verdict, reasons=found.reasons)
+        for one in self._judged(command.content):
+            said = None if one.content == command.content else command.content
+            return replace(command, content=one.content, said=said, verdict=one.verdict, reasons=one.reasons)
         return command
 
     def _judged(self, content: Content) -> list[Admission]:
@@ -300,6 +325,11 @@ class Remembering:
         """The id that a key gives; whoever imports a file a second time imports the same memories."""
         principal = "" if operation == "import" else self._actor
         return keyed_id(subkey(self._ledger.secret, "ids"), principal, operation, border.check_label(key, "key"))
+
+    def is_there(self, operation: str, key: str) -> bool:
+        """Whether a key made a memory already, held or forgotten."""
+        with self._ledger.store.reading() as reader:
+            return reader.find(self.keyed_record(operation, key)) is not None
 
     def take_all(self, commands: Sequence[Take], *, imported: bool = False) -> list[tuple[Record, bool]]:
         """Write all of them in one commit, or on any error none; gives each record and whether it is new.
@@ -362,13 +392,6 @@ def _written_record(events: Sequence[Event], record: Id) -> Record:
         if event.header.record == record and (content := decode_content(event)):
             return record_of(event, content)
     raise NotFound(f"There is no memory {id_text(record)} in this space.")
-
-
-def _in_order(start: int, end: int | None) -> None:
-    if end is not None and end <= start:
-        raise InvalidTime(
-            f"It ends at {format_when(end)}, not after it begins at {format_when(start)}. Nothing was written."
-        )
 
 
 def _version(value: int | None) -> int | None:

@@ -122,6 +122,7 @@ class Restoring:
         open_there: Opens the space in place, which may have another key than the backup.
         create_store: Makes a space of an identity in a file that is not there yet.
         entry_of: What is embedded of a memory.
+        drop_vectors: Throws away the index of vectors beside a file, whoever left it there; may raise `OSError`.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class Restoring:
         entry_of: Callable[[Event], Entry],
         clock: Clock,
         actor: str,
+        drop_vectors: Callable[[Path], None] = lambda _: None,
     ) -> None:
         self._files = files
         self._open_store = open_store
@@ -143,6 +145,7 @@ class Restoring:
         self._entry_of = entry_of
         self._clock = clock
         self._actor = actor
+        self._drop_vectors = drop_vectors
 
     def restore(self, backup: Path, target: Path, wanted: Wanted, progress: Tell | None) -> RestoreReport:
         """See `Memory.restore`."""
@@ -286,11 +289,23 @@ class Restoring:
     def _put(self, part: Path, target: Path, there: _There | None) -> int:
         if there is None:
             self._refuse_leftovers(target)
+            self._drop_vectors_of(target)
             return self._files.put(part, target, replace=False)
         with self._files.alone(target) as place:
             if place != there.place:
                 raise StoreBusy(f"{target} was written while the backup was restored. Nothing was changed; try again.")
+            self._drop_vectors_of(target)
             return self._files.put(part, target, replace=True)
+
+    def _drop_vectors_of(self, target: Path) -> None:
+        """Let no vector of the space that was there stay: no forget in the restored one could name it."""
+        try:
+            self._drop_vectors(target)
+        except OSError as error:
+            raise StoreError(
+                f"The index of vectors beside {target} cannot be removed ({error.strerror}). Nothing was changed; "
+                "remove that file and try again."
+            ) from error
 
     def _refuse_leftovers(self, target: Path) -> None:
         border.check_path(target)

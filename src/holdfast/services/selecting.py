@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from holdfast.core.asked import expected_texts
 from holdfast.core.codec import decode_payload, readable_content, record_of
-from holdfast.core.filters import holds, needs_contents, widened
+from holdfast.core.filters import needs_contents, widened
 from holdfast.core.receipts import ERASABLE
 from holdfast.errors import NotFound
 from holdfast.model.erasure import Selection
@@ -15,9 +16,13 @@ from holdfast.model.events import Event
 from holdfast.model.filters import EVERYTHING, Filter, having
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
-from holdfast.model.records import Content, Record
+from holdfast.model.records import Content, Kind, Record
 from holdfast.ports.store import Reader
+from holdfast.services.condition_cache import ConditionCache
 from holdfast.services.paging import PAGE
+
+QUOTED = 4
+"""Words in a row by which a question quotes a memory; fewer are shared by chance."""
 
 
 def _both(chosen: dict[Id, None] | None, more: Iterable[Id]) -> dict[Id, None]:
@@ -77,31 +82,31 @@ def matching(
     superseded: bool = False,
     quarantined: bool = False,
     aside: bool = False,
+    cache: ConditionCache | None = None,
 ) -> list[int]:
     """Local numbers of the memories for which a filter is true, ascending; see `Reader.select`.
 
-    What columns do not decide is asked of the contents of those that the columns leave: about 45 ms for 1,000 of them.
+    What columns do not decide is asked of the contents of those that the columns leave; see `bench.filters_speed`.
     A content that was erased or altered meets nothing that is asked of it.
+
+    Args:
+        cache: What contents were found to say before.
     """
     rough = widened(where)
     ns = reader.select(rough, since_ms, until_ms, superseded=superseded, quarantined=quarantined, aside=aside)
     if not needs_contents(where):
         return ns
-    found = list[int]()
-    for start in range(0, len(ns), PAGE):
-        current = reader.current(ns[start : start + PAGE])
-        for n in sorted(current):
-            content = readable_content(current[n][1])
-            if content is not None and holds(where, record_of(current[n][1], content)):
-                found.append(n)
-    return found
+    return (cache or ConditionCache()).meeting(reader, where, ns)
 
 
 def noted_about(reader: Reader, name: str) -> dict[Id, None]:
     """Ids of what was said by, or noted about, a name, however it is written."""
     names = [known for known in reader.names() if folded(known) == folded(name)]
     fields = ("author", "subject") if names else ()
-    found = [reader.select(having({field: names}), None, None, superseded=True, quarantined=True) for field in fields]
+    found = [
+        reader.select(having({field: names}), None, None, superseded=True, quarantined=True, aside=True)
+        for field in fields
+    ]
     return dict.fromkeys(_ids(reader, [n for ns in found for n in ns]))
 
 
@@ -116,6 +121,31 @@ def mentioning(reader: Reader, name: str, noted: Mapping[Id, None]) -> dict[Id, 
             if holding.id not in noted and any(word.search(words) for words in _said(reader, holding, event)):
                 mentioned[holding.id] = holding
     return mentioned
+
+
+def quoting_questions(reader: Reader, going: Sequence[Record]) -> list[Record]:
+    """Kept recalls and expectations, other than those, that quote them: `QUOTED` words in a row, or a whole text."""
+    texts = [folded(record.text) for record in going]
+    ids, runs = {record.id for record in going}, {run for text in texts for run in _runs(text)}
+    asked = having({"kind": [int(Kind.RECALL), int(Kind.EXPECTATION)]})
+    held = reader.current(reader.select(asked, None, None, aside=True) if texts else ())
+    quoting = list[Record]()
+    for n in sorted(held):
+        content = readable_content(held[n][1])
+        record = None if content is None else record_of(held[n][1], content)
+        if record is None or record.id in ids:
+            continue
+        said = [folded(text) for text in (record.text, *expected_texts(record))]
+        whole = any(one in text or text in one for one in said for text in texts)
+        if whole or any(run in runs for one in said for run in _runs(one)):
+            quoting.append(record)
+    return quoting
+
+
+def _runs(text: str) -> Iterator[tuple[str, ...]]:
+    """Every so many words of a text that stand in a row."""
+    words = re.findall(r"\w+", text)
+    return (tuple(words[at : at + QUOTED]) for at in range(len(words) - QUOTED + 1))
 
 
 def _said(reader: Reader, holding: Holding, newest: Event) -> Iterator[str]:

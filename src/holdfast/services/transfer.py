@@ -34,6 +34,7 @@ from holdfast.model.records import Content
 from holdfast.model.reports import ImportReport, Skipped
 from holdfast.model.times import zone_from_text
 from holdfast.ports.importer import Importer
+from holdfast.services.aside import id_here
 from holdfast.services.edits import Edits
 from holdfast.services.forgetting import Forgetting
 from holdfast.services.importing import Importing
@@ -45,6 +46,7 @@ from holdfast.services.json_lines import numbered_lines, opened, parsed_line, un
 from holdfast.services.ledger import Ledger
 from holdfast.services.pages_out import PagesOut, read_manifest
 from holdfast.services.remembering import Remembering
+from holdfast.services.renewing import Renewing, first_again
 from holdfast.services.subjects import Subjects
 
 _OWN = ("conversation", "records")
@@ -299,10 +301,20 @@ class Transfer:
 
     def _take_lines(self, lines: Sequence[_Line], state: _State, intake: Intake) -> None:
         """Write records in one commit; where one cannot be taken, find out which it is."""
+        if again := first_again([(line.record, line.content.kind) for line in lines]):
+            self._take_lines(lines[:again], state, intake)
+            self._take_lines(lines[again:], state, intake)
+            return
+        renewing = Renewing(self._ledger, self._remembering, state, dry_run=intake.dry_run)
+        lines = [line for line in lines if not renewing.take(line.number, line.record, line.content)]
         if not lines:
             return
         try:
-            commands = [self._remembering.judged(Take(line.content, line.record, keyed=True)) for line in lines]
+            ids = [id_here(self._ledger, line.record, line.content) for line in lines]
+            commands = [
+                self._remembering.judged(Take(line.content, record, keyed=True))
+                for line, record in zip(lines, ids, strict=True)
+            ]
             intake.take(commands, imported=True)
         except StoreError:
             raise

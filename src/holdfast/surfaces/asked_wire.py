@@ -12,6 +12,8 @@ def explanation_to_wire(found: Explanation) -> JsonObject:
     return {
         "query": found.query,
         "candidates": found.candidates,
+        "confidence": found.confidence,
+        "withheld": found.withheld,
         "hits": [
             {**hit_to_wire(one.hit), "place": one.place, "shares": [_share(share) for share in one.signals]}
             for one in found.hits
@@ -55,6 +57,8 @@ def kept_to_wire(kept: KeptRecall) -> JsonObject:
         "since": when_to_wire(kept.since_ms),
         "until": when_to_wire(kept.until_ms),
         "thorough": kept.thorough,
+        "min_confidence": kept.min_confidence,
+        "altered": kept.altered,
     }
 
 

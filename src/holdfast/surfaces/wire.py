@@ -109,6 +109,7 @@ def receipt_to_wire(receipt: ForgetReceipt) -> JsonObject:
         "recorded_again": receipt.recorded_again,
         "pending": receipt.pending,
         "residue": {"found": receipt.residue[0], "looked_for": receipt.residue[1]},
+        "index_vectors": receipt.index_vectors,
     }
 
 
@@ -118,6 +119,7 @@ def preview_to_wire(preview: ForgetPreview) -> JsonObject:
         "selected": [record_to_wire(record) for record in preview.selected],
         "derived": [record_to_wire(record) for record in preview.derived],
         "mentions": [record_to_wire(record) for record in preview.mentions],
+        "questions": [record_to_wire(record) for record in preview.questions],
         "by_kind": _counts(preview.by_kind),
         "needs_confirmation": preview.needs_confirmation,
         "token": preview.token,
@@ -259,6 +261,8 @@ def summary_to_wire(summary: Summary) -> JsonObject:
         "events": summary.events,
         "pending": summary.pending,
         "model": summary.model,
+        "breaker": summary.breaker,
+        "model_failure": summary.model_failure,
         "size_bytes": summary.size_bytes,
         "sizes": {
             "total_bytes": summary.sizes.total,

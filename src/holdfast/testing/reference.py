@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -25,7 +25,21 @@ from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id, id_text
 from holdfast.model.insight import MOST_PRINCIPALS, OTHERS, Access, Reads
 from holdfast.model.records import Content, Kind, Record
-from holdfast.ports.store import MOST_SOURCES, Columns, Commit, Entry, Identity, Moved, R, StoredVectors, Tally, Uses
+from holdfast.model.snapshots import Cut, Snapshot
+from holdfast.ports.history import Replay
+from holdfast.ports.store import (
+    MOST_SOURCES,
+    Columns,
+    Commit,
+    Entry,
+    Identity,
+    Moved,
+    R,
+    Reader,
+    StoredVectors,
+    Tally,
+    Uses,
+)
 
 
 @dataclass(slots=True)
@@ -48,8 +62,8 @@ class ReferenceStore:
         self.identity = identity
         self.journal: list[Event] = []
         self.heads: dict[Id, tuple[int, bytes]] = {}
-        self.anchors: dict[bytes, tuple[int, bytes]] = {}
-        self.horizon = 0
+        self._horizon: Snapshot | None = None
+        self._snapshots: dict[int, Snapshot] = {}
         self._hlc = 0
         self._closed = False
         self._numbers: dict[Id, int] = {}
@@ -78,6 +92,8 @@ class ReferenceStore:
             self._hlc = max(self._hlc, event.header.hlc)
             self.heads[event.header.node] = (event.header.node_seq, event.chain)
             self.execute(event, sealed.changes)
+        if wanted.snapshot:
+            self._keep_snapshot(wanted.snapshot)
         if wanted.uses:
             self.add_uses(wanted.uses)
         return wanted.result
@@ -136,7 +152,8 @@ class ReferenceStore:
                         self.bound = (stamp, change)
 
     def _newest(self) -> int:
-        return max(self.horizon, self.journal[-1].seq if self.journal else 0)
+        newest = self.journal[-1].seq if self.journal else 0
+        return max(newest, self._horizon.seq) if self._horizon else newest
 
     def _cell(self, record: Id) -> _Cell:
         number = self._numbers.setdefault(record, len(self._numbers) + 1)
@@ -147,11 +164,7 @@ class ReferenceStore:
             if event.header.record == record and event.header.type in ERASABLE:
                 self.journal[place] = replace(event, salt=None, payload=None)
 
-    def rebuild(
-        self,
-        replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]],
-        index_version: str | None = None,
-    ) -> bytes:
+    def rebuild(self, replay: Replay, index_version: str | None = None) -> bytes:
         self.index_version = index_version or self.index_version
         self._check_open()
         before = self.cells, self.bars, self.bound
@@ -167,20 +180,84 @@ class ReferenceStore:
             cell.vector = None if cell.tomb else vectors.get(record)
         return self.digest()
 
-    def prune(self, last_seq: int) -> None:
-        """Drop what nothing held rests on from the events up to a number; the anchors keep the chains checkable.
+    # The history
 
-        An event stays while one of its changes is the one that holds: so a replay of what is left
-        gives the same projection, and what only told of the past is gone.
-        """
-        last_seq = min(last_seq, self._newest())
-        resting = {row[0] for cell in self.cells.values() for row in (cell.put, cell.close, cell.tomb) if row}
-        resting |= {stamp for stamp, _ in self.bars.values()} | ({self.bound[0]} if self.bound else set())
-        for event in self.journal:
-            if event.seq <= last_seq:
-                self.anchors[event.header.node] = (event.header.node_seq, event.chain)
-        self.horizon = max(self.horizon, last_seq)
-        self.journal = [event for event in self.journal if event.seq > last_seq or event.header.stamp in resting]
+    def horizon(self) -> Snapshot | None:
+        return self._horizon
+
+    def snapshot(self, last_seq: int, at_ms: int | None) -> Snapshot | None:
+        fits = [
+            one for one in self._snapshots.values() if one.seq <= last_seq and (at_ms is None or one.hlc >> 16 <= at_ms)
+        ]
+        return max(fits, key=lambda one: one.seq, default=None)
+
+    def snapshot_of(self, last_seq: int) -> Snapshot:
+        """What is dropped is what only told of the past: versions that a later one outdid, and erased ones."""
+        events = [event for event in self.journal if event.seq <= last_seq]
+        anchors = dict(self._horizon.anchors) if self._horizon else {}
+        versions = dict[Id, list[Event]]()
+        for event in events:
+            header = event.header
+            anchors[header.node] = max(anchors.get(header.node, (0, b"")), (header.node_seq, event.chain))
+            if header.type in ERASABLE and not event.erased:
+                versions.setdefault(header.record, []).append(event)
+        kept = {event.seq for event in events if event.header.type not in ERASABLE}
+        for known in versions.values():
+            kept |= {known[0].seq, max(known, key=lambda event: event.header.stamp).seq}
+        for record, cell in self.cells.items():
+            if not (cell.put or cell.close or cell.tomb):
+                kept |= {event.seq for event in events if event.header.record == record and event.erased}
+        hlc = max((event.header.hlc for event in events), default=0)
+        before = self._horizon.hlc if self._horizon else 0
+        return Snapshot(last_seq, max(hlc, before), self.written_ms(last_seq), anchors, sorted(kept))
+
+    def last_before(self, at_ms: int) -> int:
+        later = [event.seq for event in self.journal if event.header.at_ms >= at_ms]
+        return later[0] - 1 if later else self._newest()
+
+    def written_ms(self, seq: int) -> int:
+        if self._horizon and self._horizon.seq == seq:
+            return self._horizon.at_ms
+        return max(((e.seq, e.header.at_ms) for e in self.journal if e.seq <= seq), default=(0, 0))[1]
+
+    def events_at(self, seqs: Sequence[int]) -> Sequence[Event]:
+        return [event for event in self.journal if event.seq in set(seqs)]
+
+    def count_until(self, seq: int) -> int:
+        return sum(1 for event in self.journal if event.seq <= seq)
+
+    def free_bytes(self) -> int:
+        return 0
+
+    def _keep_snapshot(self, snapshot: Snapshot) -> None:
+        if snapshot.is_horizon:
+            self._horizon = snapshot
+            self._snapshots = {seq: one for seq, one in self._snapshots.items() if seq > snapshot.seq}
+        self._snapshots[snapshot.seq] = snapshot
+
+    def drop_pruned(self, after_seq: int, limit: int) -> tuple[int, int]:
+        if self._horizon is None:
+            return 0, 0
+        last, kept = self._horizon.seq, set(self._horizon.kept)
+        some = [event.seq for event in self.journal if after_seq < event.seq <= last][:limit]
+        self.journal = [event for event in self.journal if event.seq not in set(some) - kept]
+        return (some[-1] if len(some) == limit else 0), len(set(some) - kept)
+
+    def copy_past(self, source: Reader, cut: Cut, replay: Replay) -> None:
+        begun = cut.base or source.horizon()
+        self.heads = dict(begun.anchors) if begun else {}
+        self._horizon = replace(begun, is_horizon=True, is_copied=True) if begun else None
+        for event in source.events(0, 1 << 62):
+            header = event.header
+            is_left_out = cut.base is not None and event.seq <= cut.base.seq and event.seq not in cut.base.kept
+            if event.seq <= cut.last_seq and header.hlc <= cut.latest and not is_left_out:
+                self.journal.append(event)
+                self._hlc = max(self._hlc, header.hlc)
+                self.heads[header.node] = max(self.heads.get(header.node, (0, b"")), (header.node_seq, event.chain))
+        self.rebuild(replay)
+
+    def compact(self) -> bool:
+        return True
 
     def put_vectors(
         self,
@@ -295,6 +372,9 @@ class ReferenceStore:
         held = [(i, c) for i, c in self.cells.items() if c.put and gone.intersection(c.put[1].content.sources)]
         return sorted((_holding(i, c) for i, c in held), key=lambda holding: holding.n)
 
+    def working(self, records: Sequence[Id]) -> int:
+        return 0
+
     def erasable(self, records: Sequence[Id]) -> Mapping[str, int]:
         wanted = set(records)
         cells = [cell for record, cell in self.cells.items() if record in wanted]
@@ -311,6 +391,7 @@ class ReferenceStore:
             "derivations": sum(len(set(content.sources)) for content in puts),
             "waiting": sum(1 for cell in cells if _is_live(cell) and not cell.vector),
             "touches": sum(len(self._touches.get(cell.n, ())) for cell in cells),
+            "working": 0,
         }
 
     def model(self) -> SetModel | None:
@@ -427,8 +508,9 @@ class ReferenceStore:
     def live(self, after_n: int, limit: int) -> Sequence[Holding]:
         return [holding for cell, _, holding in self._live() if cell.n > after_n][:limit]
 
-    def columns(self, ns: Sequence[int] | None) -> Columns:
+    def columns(self, ns: Sequence[int] | None, *, after_n: int = 0, limit: int | None = None) -> Columns:
         rows = [(c.n, p.content, p.terms) for c, p, _ in self._live() if ns is None or c.n in set(ns)]
+        rows = [row for row in rows if ns is not None or row[0] > after_n][: limit if ns is None else None]
         return Columns(
             n=[n for n, _, _ in rows],
             session=[content.session for _, content, _ in rows],
@@ -449,8 +531,12 @@ class ReferenceStore:
             self._newest(),
         )
 
-    def vectors(self, after_revision: int) -> StoredVectors:
-        return self._stored(lambda cell, revision: revision > after_revision)
+    def vectors(self, after_revision: int, *, limit: int | None = None) -> StoredVectors:
+        later = sorted(c.vector[0] for c in self.cells.values() if c.vector and c.vector[0] > after_revision)
+        if limit is None or len(later) < limit:
+            return self._stored(lambda cell, revision: revision > after_revision)
+        last = later[limit - 1]
+        return replace(self._stored(lambda cell, revision: after_revision < revision <= last), revision=last)
 
     def vectors_of(self, ns: Sequence[int]) -> StoredVectors:
         return self._stored(lambda cell, revision: cell.n in ns)

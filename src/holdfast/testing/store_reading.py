@@ -322,6 +322,17 @@ class SelectionContract(StoreFixtures):
         assert desk.read(lambda r: r.session("s1")) == [desk.n(early), desk.n(late), desk.n(same)]
         assert desk.read(lambda r: r.session("none")) == []
 
+    def test_columns_are_given_in_pieces_when_asked_for_so(self, desk: Desk) -> None:
+        for number in range(5):
+            desk.fact(f"fact {number}")
+        whole, seen = list(desk.read(lambda r: r.columns(None).n)), list[int]()
+        after = 0
+        while piece := list(desk.read(lambda r, after=after: r.columns(None, after_n=after, limit=2).n)):
+            assert len(piece) <= 2
+            seen += piece
+            after = piece[-1]
+        assert seen == whole
+
     def test_columns_hold_what_the_index_needs(self, desk: Desk) -> None:
         ids = three_memories(desk)
         columns = desk.read(lambda r: r.columns([desk.n(ids["turn"]), desk.n(ids["fact"])]))

@@ -59,6 +59,19 @@ class VectorContract(StoreFixtures):
         desk.embed(first)
         assert set(desk.read(lambda r: r.vectors(revision)).ns.tolist()) == {desk.n(first), desk.n(second)}
 
+    def test_vectors_are_given_in_pieces_when_asked_for_so(self, desk: Desk) -> None:
+        records = [desk.fact(f"fact {number}") for number in range(5)]
+        desk.bind()
+        desk.embed(*records)
+        whole, seen, after = desk.read(lambda r: r.vectors(0)), list[int](), 0
+        while after < whole.revision:
+            piece = desk.read(lambda r, after=after: r.vectors(after, limit=2))
+            assert len(piece.ns) <= 2
+            assert piece.revision > after
+            seen += piece.ns.tolist()
+            after = piece.revision
+        assert seen == whole.ns.tolist()
+
     def test_the_vector_revision_never_falls(self, desk: Desk) -> None:
         record, other = desk.fact("one"), desk.fact("two")
         desk.bind()

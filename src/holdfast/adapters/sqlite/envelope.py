@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 from contextlib import closing
@@ -18,6 +19,8 @@ from holdfast.model.ids import Id, id_text
 from holdfast.ports.keys import SpaceKeys
 from holdfast.ports.store import Identity
 
+CHECK_ROW = "check"
+"""In ``meta``: what id and secret of a plain space are held against; an encrypted one's are sealed."""
 KEY_ROW = "key"
 """The row of ``meta`` with the sealed keys; a space without it is not encrypted and has a row ``secret``."""
 _MARK = b"HFK1"
@@ -88,7 +91,7 @@ def open_envelope(envelope: bytes, space: Id, keys: SpaceKeys, path: str) -> tup
 def fresh_meta(fresh: Identity, keys: SpaceKeys | None) -> list[tuple[str, bytes]]:
     """The rows of ``meta`` that a new space begins with; a key is kept durably before this returns."""
     if keys is None:
-        return [("space", bytes(fresh.space)), ("secret", fresh.secret)]
+        return _plain_rows(fresh)
     load_ciphers()  # before a key is kept for what cannot be made
     try:
         # A copy of a space, or one whose making was cut off: rotating its key is to reach older copies too.
@@ -113,6 +116,9 @@ def unlocked(connection: Database, path: str, keys: SpaceKeys | None) -> tuple[I
     if (envelope := meta.get(KEY_ROW)) is None:
         if len(meta.get("secret", b"")) != 32:
             raise Damaged(f"{path} has lost its identity; restore it from a backup.")
+        if meta.get(CHECK_ROW, _check(space, meta["secret"])) != _check(space, meta["secret"]):
+            # With another secret nothing that was forgotten or corrected would be known again.
+            raise Damaged(f"The id or the secret of {path} was altered. It was not changed; restore it from a backup.")
         if keys is not None:
             raise NotEncrypted(
                 f"{path} is not encrypted, but a key was given for it. It was not changed; open it without a key, "
@@ -139,7 +145,7 @@ def moved_envelope(
     meta = meta_of(connection)
     envelope, space = meta.get(KEY_ROW), Id(meta["space"])
     if envelope is None or keys is None:
-        return [("space", bytes(identity.space)), ("secret", identity.secret)]
+        return _plain_rows(identity)
     inside, _ = open_envelope(envelope, space, keys, path)
     sealed = seal_envelope(replace(inside, secret=identity.secret), identity.space, keys.create(identity.space))
     return [("space", bytes(identity.space)), (KEY_ROW, sealed)]
@@ -164,6 +170,23 @@ def sealed_under(path: Path) -> tuple[Id, str] | None:
 def meta_of(connection: Database) -> dict[str, bytes]:
     """What a space says of itself; readable without a key."""
     return dict(connection.execute("SELECT key, value FROM meta").fetchall())
+
+
+def note_check(connection: Database) -> None:
+    """Write down what id and secret of a plain space are held against, inside the caller's transaction."""
+    meta = meta_of(connection)
+    if "secret" in meta and CHECK_ROW not in meta:
+        check = _check(Id(meta["space"]), meta["secret"])
+        connection.execute("INSERT INTO meta VALUES (?, ?)", (CHECK_ROW, check)).fetchall()
+
+
+def _plain_rows(identity: Identity) -> list[tuple[str, bytes]]:
+    check = _check(identity.space, identity.secret)
+    return [("space", bytes(identity.space)), ("secret", identity.secret), (CHECK_ROW, check)]
+
+
+def _check(space: Id, secret: bytes) -> bytes:
+    return hashlib.sha256(b"holdfast identity 1" + space + secret).digest()[:8]
 
 
 def _bound(space: Id, key_id: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.adapters.sqlite.database import Database
-from holdfast.adapters.sqlite.envelope import moved_envelope, unlocked
+from holdfast.adapters.sqlite.envelope import moved_envelope, note_check, unlocked
 from holdfast.adapters.sqlite.sealing import OpenRows
 from holdfast.errors import AlreadyThere, Damaged
 from holdfast.model.ids import Id, id_text
@@ -12,6 +12,8 @@ from holdfast.ports.store import Identity
 
 _NODE = "SELECT id FROM node WHERE id = coalesce((SELECT value FROM meta WHERE key = 'node'), id) ORDER BY ref LIMIT 1"
 """The node that writes: the one that was named when the file took another, else the first."""
+_CHECKED = "/checked"
+"""Ends the version of an index whose rows all have a check; see `rows.with_check`."""
 
 
 def read_identity(connection: Database, path: str, keys: SpaceKeys | None = None) -> tuple[Identity, OpenRows]:
@@ -53,3 +55,18 @@ def take_identity(
         "INSERT OR IGNORE INTO node (id, node_seq, hlc, chain) SELECT ?, 0, coalesce(max(hlc), 0), ? FROM node",
         (bytes(identity.node), chain),
     ).fetchall()
+
+
+def index_version(connection: Database) -> str:
+    """What the stored terms were made with; empty where they were never made again, or have no check yet."""
+    row = connection.execute("SELECT CAST(value AS TEXT) FROM meta WHERE key = 'index'").fetchone()
+    return row[0].removesuffix(_CHECKED) if row and row[0].endswith(_CHECKED) else ""
+
+
+def note_index_version(connection: Database, version: str) -> None:
+    """Write down what the terms of every row were made with, inside the caller's transaction.
+
+    Files from before id and secret had a check get one too.
+    """
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('index', ?)", ((version + _CHECKED).encode(),)).fetchall()
+    note_check(connection)

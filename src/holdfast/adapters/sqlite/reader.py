@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from holdfast.adapters.sqlite import snapshots
 from holdfast.adapters.sqlite.database import Database
 from holdfast.adapters.sqlite.filtering import filter_sql
 from holdfast.adapters.sqlite.rows import (
@@ -21,13 +21,17 @@ from holdfast.adapters.sqlite.rows import (
     LIVE,
     QUARANTINED,
     SUPERSEDED,
+    WORKING_SQL,
+    ascending,
     chunks,
+    current_of,
     holding_of,
     marks,
-    unpack_vectors,
+    of_record,
 )
 from holdfast.adapters.sqlite.sealing import OpenRows
 from holdfast.adapters.sqlite.touches import accesses, reads_of
+from holdfast.adapters.sqlite.vectors import vectors_after, vectors_of
 from holdfast.errors import Damaged
 from holdfast.model.erasure import SURFACES
 from holdfast.model.events import BarReason, Event, Head, SetModel
@@ -35,11 +39,14 @@ from holdfast.model.filters import EVERYTHING, Filter
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id
 from holdfast.model.insight import Access, Reads
+from holdfast.model.snapshots import Snapshot
 from holdfast.ports.store import MOST_SOURCES, Columns, Identity, Moved, StoredVectors, Tally
 
 _COLUMNS_SQL = (
     "SELECT m.n, m.session, m.said_ms, m.author, m.role, m.kind, m.said_ms, m.terms FROM memory m WHERE m.state = 1 "
 )
+MOST_DIMENSIONS = 1 << 20
+"""No model has more; a number above is what an altered byte made of one."""
 _RECORDED_SQL = """
 SELECT (SELECT hlc FROM event WHERE n = (SELECT min(n) FROM memory WHERE state = 1) ORDER BY seq LIMIT 1),
        (SELECT hlc FROM event WHERE seq = (SELECT max(seq) FROM memory WHERE state = 1))
@@ -64,11 +71,23 @@ ORDER BY m.id
 class SqliteReader:
     """A `Reader` over one connection; whoever made it holds a transaction open."""
 
-    def __init__(self, connection: Database, identity: Identity, border: OpenRows | None = None) -> None:
-        """Read through a connection; ``border`` opens what an encrypted space keeps sealed."""
+    def __init__(
+        self,
+        connection: Database,
+        identity: Identity,
+        border: OpenRows | None = None,
+        earlier_events: Callable[[Id], Sequence[Event]] | None = None,
+    ) -> None:
+        """Read through a connection.
+
+        Args:
+            border: Opens what an encrypted space keeps sealed.
+            earlier_events: Gives the events of a memory up to the snapshot from which a view of the past began.
+        """
         self.connection = connection
         self._identity = identity
         self._border = border or OpenRows(identity.space)
+        self._earlier_events = earlier_events
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Every row of a query."""
@@ -78,11 +97,7 @@ class SqliteReader:
         return self.connection.execute(sql, values).fetchone()
 
     def head(self) -> Head:
-        row = self._one(
-            "SELECT node_seq, chain, (SELECT max(hlc) FROM node), (SELECT coalesce(max(seq), 0) FROM event) "
-            "FROM node WHERE id = ?",
-            (self._identity.node,),
-        )
+        row = snapshots.head_row(self.rows, self._identity.node)
         if row is None:
             raise Damaged("The space has lost its node. Run `holdfast check` and restore a backup.")
         return Head(self._identity.space, self._identity.node, row[0], row[1], row[2], row[3])
@@ -108,7 +123,7 @@ class SqliteReader:
         found: dict[int, tuple[Holding, Event]] = {}
         for some in chunks(ns):
             for row in self.rows(CURRENT_SQL + f"WHERE m.seq > 0 AND m.n IN ({marks(len(some))})", some):
-                found[row[0]] = holding_of(row[:8]), self._border.event_of(row[8:])
+                found[row[0]] = current_of(holding_of(row[:9]), self._border.event_of(row[9:]))
         return found
 
     def bar(self, digest: bytes) -> BarReason | None:
@@ -125,11 +140,15 @@ class SqliteReader:
         rows = self.rows(
             EVENT_SQL + "WHERE e.n = (SELECT n FROM memory WHERE id = ?) AND e.n > 0 ORDER BY e.seq", (record,)
         )
-        return [self._border.event_of(row) for row in rows]
+        here = [of_record(self._border.event_of(row), record) for row in rows]
+        if self._earlier_events is None:
+            return here
+        earlier = self._earlier_events(record)
+        return [*earlier, *here[len({event.seq for event in earlier} & {event.seq for event in here}) :]]
 
     def events(self, after_seq: int, limit: int) -> Sequence[Event]:
         rows = self.rows(EVENT_SQL + "WHERE e.seq > ? ORDER BY e.seq LIMIT ?", (after_seq, limit))
-        return [self._border.event_of(row) for row in rows]
+        return [self._border.event_of(row) for row in ascending(rows, after_seq)]
 
     def derived_from(self, records: Sequence[Id]) -> Sequence[Holding]:
         found: dict[int, Holding] = {}
@@ -156,9 +175,14 @@ class SqliteReader:
             counts.update(dict(zip(SURFACES, row, strict=True)))
         return dict(counts)
 
+    def working(self, records: Sequence[Id]) -> int:
+        return self.rows(WORKING_SQL, (json.dumps([record.hex() for record in records]),))[0][0]
+
     def model(self) -> SetModel | None:
         row = self._one("SELECT fingerprint, dimensions FROM model")
-        return SetModel(*row) if row else None
+        # An altered row is as good as none: nothing is compared by it, `check` finds it, and the journal has it.
+        is_sound = row is not None and type(row[1]) is int and 0 < row[1] <= MOST_DIMENSIONS
+        return SetModel(*row) if row and is_sound else None
 
     def count(self, where: Filter = EVERYTHING, *, quarantined: bool = False) -> int:
         sql, values = filter_sql(where, self._border.wanted)
@@ -215,7 +239,7 @@ class SqliteReader:
 
     def held(self, after_n: int, limit: int) -> list[int]:
         sql = "SELECT n FROM memory WHERE n > ? AND state IN (1, 2, 4, 5) ORDER BY n LIMIT ?"
-        return [row[0] for row in self.rows(sql, (after_n, limit))]
+        return [row[0] for row in ascending(self.rows(sql, (after_n, limit)), after_n)]
 
     def tally(self) -> Tally:
         states = dict(self.rows("SELECT state, count(*) FROM memory GROUP BY state"))
@@ -269,19 +293,19 @@ class SqliteReader:
 
     def live(self, after_n: int, limit: int) -> Sequence[Holding]:
         rows = self.rows(HOLDING_SQL + "WHERE m.state = 1 AND m.n > ? ORDER BY m.n LIMIT ?", (after_n, limit))
-        return [holding_of(row) for row in rows]
+        return [holding_of(row) for row in ascending(rows, after_n)]
 
-    def columns(self, ns: Sequence[int] | None) -> Columns:
+    def columns(self, ns: Sequence[int] | None, *, after_n: int = 0, limit: int | None = None) -> Columns:
         if ns is None:
-            rows = self.rows(_COLUMNS_SQL + "ORDER BY m.n")
+            most = -1 if limit is None else limit
+            rows = self.rows(_COLUMNS_SQL + "AND m.n > ? ORDER BY m.n LIMIT ?", (after_n, most))
         else:
             rows = [
                 row
                 for some in chunks(sorted(set(ns)))
                 for row in self.rows(_COLUMNS_SQL + f"AND m.n IN ({marks(len(some))}) ORDER BY m.n", some)
             ]
-        rows = self._border.columns(rows)
-        return Columns(*zip(*rows, strict=True)) if rows else Columns((), (), (), (), (), (), (), ())
+        return Columns(*self._border.columns(rows)) if rows else Columns((), (), (), (), (), (), (), ())
 
     def moved(self, after_seq: int) -> Moved:
         rows = self.rows(
@@ -295,30 +319,11 @@ class SqliteReader:
             newest[0] if newest else 0,
         )
 
-    def vectors(self, after_revision: int) -> StoredVectors:
-        return self._stored(
-            self.rows(
-                f"SELECT {self._border.vector_columns} FROM vector WHERE revision > ? ORDER BY revision",
-                (after_revision,),
-            )
-        )
+    def vectors(self, after_revision: int, *, limit: int | None = None) -> StoredVectors:
+        return vectors_after(self, after_revision, limit)
 
     def vectors_of(self, ns: Sequence[int]) -> StoredVectors:
-        sql = f"SELECT {self._border.vector_columns} FROM vector WHERE n IN "
-        return self._stored(
-            [row for some in chunks(ns) for row in self.rows(f"{sql}({marks(len(some))}) ORDER BY n", some)]
-        )
-
-    def _stored(self, rows: list[tuple[Any, ...]]) -> StoredVectors:
-        model = self.model()
-        matrix, sound, damaged = unpack_vectors(self._border.vectors(rows), model.dimensions if model else 0)
-        return StoredVectors(
-            ns=np.array(sound, np.int64),
-            values=np.ascontiguousarray(matrix[:, 4:]).view(np.int8),
-            scales=np.ascontiguousarray(matrix[:, :4]).view("<f4").reshape(len(sound)).astype(np.float32),
-            revision=self.vector_revision(),
-            damaged=tuple(damaged),
-        )
+        return vectors_of(self, ns)
 
     def vector_revision(self) -> int:
         row = self._one("SELECT seq FROM sqlite_sequence WHERE name = 'vector'")
@@ -328,11 +333,41 @@ class SqliteReader:
         rows = self.rows(
             HOLDING_SQL + "JOIN backlog b ON b.n = m.n WHERE b.n > ? ORDER BY b.n LIMIT ?", (after_n, limit)
         )
-        return [holding_of(row) for row in rows]
+        return [holding_of(row) for row in ascending(rows, after_n)]
 
     def backlog_size(self) -> int:
         row = self._one("SELECT count(*) FROM backlog")
         return row[0] if row else 0
+
+    @property
+    def border(self) -> OpenRows:
+        """What stands between the rows and those who read them."""
+        return self._border
+
+    def horizon(self) -> Snapshot | None:
+        return snapshots.horizon(self.rows)
+
+    def snapshot(self, last_seq: int, at_ms: int | None) -> Snapshot | None:
+        return snapshots.newest_snapshot(self.rows, last_seq, at_ms)
+
+    def snapshot_of(self, last_seq: int) -> Snapshot:
+        return snapshots.snapshot_of(self.rows, last_seq)
+
+    def last_before(self, at_ms: int) -> int:
+        return snapshots.last_before(self.rows, at_ms)
+
+    def written_ms(self, seq: int) -> int:
+        return snapshots.written_ms(self.rows, seq)
+
+    def events_at(self, seqs: Sequence[int]) -> Sequence[Event]:
+        sql = EVENT_SQL + "WHERE e.seq IN (SELECT value FROM json_each(?)) ORDER BY e.seq"
+        return [self._border.event_of(row) for row in self.rows(sql, (json.dumps(list(seqs)),))]
+
+    def count_until(self, seq: int) -> int:
+        return self.rows("SELECT count(*) FROM event WHERE seq <= ?", (seq,))[0][0]
+
+    def free_bytes(self) -> int:
+        return snapshots.free_bytes(self.rows)
 
     def digest(self) -> bytes:
         digest = hashlib.sha256()

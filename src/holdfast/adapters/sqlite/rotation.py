@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from holdfast.adapters.sqlite.database import Database
 from holdfast.adapters.sqlite.envelope import (
+    CHECK_ROW,
     KEY_ROW,
     DataKey,
     meta_of,
@@ -19,7 +20,16 @@ from holdfast.adapters.sqlite.envelope import (
 from holdfast.adapters.sqlite.overwriting import UNFINISHED_ROW, finish
 from holdfast.adapters.sqlite.sealing import ADVISED_SEALED, MOST_SEALED, OpenRows, SealedRows
 from holdfast.adapters.sqlite.store import SqliteStore
-from holdfast.errors import Conflict, Damaged, InvalidField, KeyringUnusable, NotEncrypted, StoreReadOnly
+from holdfast.adapters.sqlite.working import seal_working
+from holdfast.errors import (
+    Conflict,
+    Damaged,
+    InvalidField,
+    KeyringUnusable,
+    NotEncrypted,
+    StoreError,
+    StoreReadOnly,
+)
 from holdfast.model.encryption import KEY_BYTES, Encryption, key_id_of
 from holdfast.model.ids import Id, id_text
 from holdfast.ports.keys import SpaceKeys
@@ -72,6 +82,10 @@ class Sealing:
         self._given_key = given_key
         self.check_keys: Callable[[SpaceKeys], None] = lambda _: None
         """Raises for keys with which the space may not be encrypted."""
+        self.without_vectors: Callable[[], AbstractContextManager[Callable[[], None]]] = lambda: nullcontext(
+            lambda: None
+        )
+        """Keeps the index of vectors out of use; gives what removes it, waiting for nobody, or raises `OSError`."""
 
     def settle_keys(self) -> None:
         """End a change whose process died when the file was under the new key already: the old one goes.
@@ -151,7 +165,19 @@ class Sealing:
         if store.keys is not None:
             raise Conflict(f"{store.path} is encrypted already; rotate_key changes its key. Nothing was changed.")
         self.check_keys(keys)
-        with _new_key(keys, store.identity.space, None, "") as new, store.alone() as connection:
+        # A recall holds the index while it waits to read the space: so nothing may wait for the index once alone.
+        with (
+            _new_key(keys, store.identity.space, None, "") as new,
+            self.without_vectors() as drop_vectors,
+            store.alone() as connection,
+        ):
+            try:
+                drop_vectors()
+            except OSError as error:
+                raise StoreError(
+                    f"The index of vectors beside {store.path} cannot be removed ({error.strerror}). The space was not "
+                    "changed; remove that file and try again."
+                ) from error
             self._rewrite(connection, keys, new)
             self._given_key = given_key
         return self._known()
@@ -181,7 +207,7 @@ class Sealing:
             vectors = run("SELECT count(*) FROM vector").get
             inside = DataKey(os.urandom(KEY_BYTES), store.identity.secret, last - sealed, revision - vectors)
             _seal_rows(connection, store.border, inside.rows(space))
-            run("DELETE FROM meta WHERE key = 'secret'").fetchall()
+            run("DELETE FROM meta WHERE key IN ('secret', ?)", (CHECK_ROW,)).fetchall()
             rows = ((KEY_ROW, seal_envelope(inside, space, new.wrapping)), (UNFINISHED_ROW, b"1"))
             for name, value in rows:
                 run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value)).fetchall()
@@ -229,6 +255,7 @@ def _seal_rows(connection: Database, old: OpenRows, new: SealedRows) -> None:
         "UPDATE visitor SET principal = ? WHERE ref = ?",
         lambda row: (new.label("principal", old.said("principal", row[1])), row[0]),
     )
+    seal_working(connection, old, new)
     _each(
         connection, _VECTORS, "UPDATE vector SET (entry, data) = (?, ?) WHERE n = ?", lambda row: _vector(old, new, row)
     )
@@ -249,6 +276,8 @@ def _each(connection: Database, select: str, update: str, change: Callable[[Sequ
     after = 0
     while rows := connection.execute(select, (after, _AT_ONCE)).fetchall():
         connection.executemany(update, [change(row) for row in rows]).fetchall()
+        if rows[-1][0] <= after:
+            raise Damaged("A table is out of order: its pages were altered. Nothing was changed; run `holdfast check`.")
         after = rows[-1][0]
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from holdfast.adapters.sqlite.ciphers import load_ciphers
-from holdfast.adapters.sqlite.rows import entry_check, event_of
+from holdfast.adapters.sqlite.rows import bare_terms, entry_check, event_of, without_checks
 from holdfast.errors import Damaged, KeySpent, StoreError
 from holdfast.model.events import Event
 from holdfast.model.ids import Id
@@ -32,7 +32,7 @@ MOST_SEALED = 1 << 31
 """Encryptions under one data key, of each kind. SP 800-38D (section 8.3) allows 2**32 with random nonces of 96 bits."""
 ADVISED_SEALED = 1 << 30
 """From here on the key should be changed."""
-LABELS = ("session", "author", "category", "subject", "source", "tag", "mark", "principal")
+LABELS = ("session", "author", "category", "subject", "source", "tag", "mark", "principal", "key")
 """Columns with words of people, which an encrypted space seals."""
 PROBE_BYTES = 24
 _NONCE_BYTES, _SALT_BYTES = 12, 16
@@ -41,6 +41,8 @@ _PLACE = struct.Struct(">Q")
 _VECTOR_PLACE = struct.Struct(">QQ")
 _DIGEST_LABELS = ((19, "session"), (20, "author"), (21, "category"), (22, "subject"), (23, "source"))
 _DIGEST_TERMS, _DIGEST_TAGS, _DIGEST_MARKS = 24, 25, 26
+_DIGEST_CHECKED = (15, 16, 18, 19, 20)
+"""Kind, role, time, session and author: what the check of the terms covers with them."""
 _REMEMBERED_ERASURES = 2_048
 
 Row = tuple[Any, ...]
@@ -66,10 +68,12 @@ class OpenRows:
 
     is_sealed = False
     vector_columns = "n, data"
-    digest_extra = ""
+    digest_extra = ", m.n"
 
     def __init__(self, space: Id) -> None:
         self.space = space
+        self.takes_unchecked = False
+        """The file may hold rows from before they had a check."""
 
     def event_of(self, row: Sequence[Any]) -> Event:
         """An event from a row of `rows.EVENT_SQL`."""
@@ -99,21 +103,38 @@ class OpenRows:
         """A stored label as it was said."""
         return stored
 
-    def terms(self, n: int, terms: bytes) -> bytes:
-        """The terms of a memory as they are stored."""
-        return terms
+    def terms(self, n: int, checked: bytes) -> bytes:
+        """The terms of a memory, with their check (`rows.with_check`), as they are stored."""
+        return checked
 
     def opened_terms(self, n: int, stored: bytes) -> bytes:
-        """Stored terms as they were given."""
+        """Stored terms with their check."""
         return stored
 
-    def columns(self, rows: list[Row]) -> list[Row]:
-        """Rows for `Columns`, opened."""
-        return rows
+    def held(self, place: Sequence[str], value: str) -> bytes:
+        """A text of the working memory as it is stored at a place."""
+        return value.encode()
+
+    def opened_held(self, place: Sequence[str], stored: bytes) -> str:
+        """A stored text of the working memory.
+
+        Raises:
+            Damaged: it was altered.
+        """
+        return stored.decode()
+
+    def columns(self, rows: list[Row]) -> list[Sequence[Any]]:
+        """The columns of rows for `Columns`, opened.
+
+        Raises:
+            Damaged: a row is not what was written.
+        """
+        return without_checks(rows, takes_unchecked=self.takes_unchecked)
 
     def digest_rows(self, rows: Iterable[Row]) -> Iterable[Row]:
-        """Rows of the digest's first query, as an open space has them."""
-        return rows
+        """Rows of the digest's first query, as an open space has them, without what is of this file alone."""
+        for row in rows:
+            yield _without_check(row) if row[_DIGEST_TERMS] is not None else row[:-1]
 
     def entry(self, author: str | None, text: str, caption: str | None) -> int:
         """What tells whether a vector still belongs to its text."""
@@ -143,7 +164,6 @@ class SealedRows(OpenRows):
 
     is_sealed = True
     vector_columns = "n, data, entry"
-    digest_extra = ", m.n"
 
     def __init__(self, space: Id, keys: Keys) -> None:
         super().__init__(space)
@@ -151,6 +171,7 @@ class SealedRows(OpenRows):
         self._events, self._vectors = gcm(_subkey(keys.key, "event")), gcm(_subkey(keys.key, "vector"))
         self._labels = siv(_subkey(keys.key, "label 1") + _subkey(keys.key, "label 2"))
         self._terms = siv(_subkey(keys.key, "terms 1") + _subkey(keys.key, "terms 2"))
+        self._held = siv(_subkey(keys.key, "working 1") + _subkey(keys.key, "working 2"))
         # From the secret, which outlives a data key: a vector's check need not be made again.
         self._entry = _subkey(keys.secret, "entry")
         self.keys = keys
@@ -165,7 +186,7 @@ class SealedRows(OpenRows):
                     sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], self._event_place(row[1], row[2])
                 )
                 salt, payload = opened[:_SALT_BYTES], opened[_SALT_BYTES:]
-            except (self._altered, ValueError, struct.error):
+            except (self._altered, TypeError, ValueError, struct.error):
                 salt, payload = b"", b""
         return event_of((*row[:10], salt, payload), self.space)
 
@@ -200,25 +221,39 @@ class SealedRows(OpenRows):
         try:
             sealed = base64.urlsafe_b64decode(stored + "=" * (-len(stored) % 4))
             return self._labels.decrypt(sealed, [field.encode()]).rstrip(b"\x00")[:-1].decode()
-        except (self._altered, ValueError, binascii.Error):
+        except (self._altered, TypeError, ValueError, binascii.Error):
             _altered_label(f"a {field}")
 
-    def terms(self, n: int, terms: bytes) -> bytes:
-        return self._terms.encrypt(terms, [_PLACE.pack(n)])
+    def terms(self, n: int, checked: bytes) -> bytes:
+        return self._terms.encrypt(checked, [_PLACE.pack(n)])
 
     def opened_terms(self, n: int, stored: bytes) -> bytes:
         try:
             return self._terms.decrypt(stored, [_PLACE.pack(n)])
-        except (self._altered, ValueError):
+        except (self._altered, TypeError, ValueError):
             _altered_label(f"the terms of memory {n}")
 
-    def columns(self, rows: list[Row]) -> list[Row]:
+    def held(self, place: Sequence[str], value: str) -> bytes:
+        # SIV takes no nonce, so nothing need be counted; equal values show only at the same place.
+        return self._held.encrypt(value.encode() + b"\x80", [part.encode() for part in place])
+
+    def opened_held(self, place: Sequence[str], stored: bytes) -> str:
+        try:
+            return self._held.decrypt(stored, [part.encode() for part in place])[:-1].decode()
+        except (self._altered, TypeError, ValueError):
+            raise Damaged(
+                "A value of the working memory was altered: it does not open with the space's key, and nothing altered "
+                "is returned. Put it again, or delete it."
+            ) from None
+
+    def columns(self, rows: list[Row]) -> list[Sequence[Any]]:
         seen: dict[tuple[str, str], str] = {}
-        return [
+        opened: list[Row] = [
             (n, self._once("session", session, n, seen), order, self._once("author", author, n, seen), role, kind,
              said_ms, self.opened_terms(n, terms))
             for n, session, order, author, role, kind, said_ms, terms in rows
         ]  # fmt: skip
+        return super().columns(opened)
 
     def digest_rows(self, rows: Iterable[Row]) -> Iterator[Row]:
         seen: dict[tuple[str, str], str] = {}
@@ -235,7 +270,8 @@ class SealedRows(OpenRows):
                 if row[place] is not None:
                     said = (self._once(field, one, n, seen) or "" for one in row[place].split(stored_joint))
                     opened[place] = joint.join(sorted(said))
-            yield tuple(opened)
+            opened.append(n)
+            yield _without_check(opened) if row[_DIGEST_TERMS] is not None else tuple(opened[:-1])
 
     def entry(self, author: str | None, text: str, caption: str | None) -> int:
         return self.keyed_entry(entry_check(author, text, caption))
@@ -268,7 +304,7 @@ class SealedRows(OpenRows):
     def _opened_vector(self, n: int, entry: int, data: bytes) -> bytes:
         try:
             return self._vectors.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], _VECTOR_PLACE.pack(n, entry))
-        except (self._altered, ValueError, struct.error):
+        except (self._altered, TypeError, ValueError, struct.error):
             return b""
 
     def _once(self, field: str, stored: str | None, n: int, seen: dict[tuple[str, str], str]) -> str | None:
@@ -292,6 +328,13 @@ class SealedRows(OpenRows):
                 f"The data key of this space has encrypted {MOST_SEALED:,} times, which is as often as it may. Nothing "
                 "was written; change it with storage.rotate_key(data=True)."
             )
+
+
+def _without_check(row: Sequence[Any]) -> Row:
+    """A row of the digest without its number and without the check of its terms; one that fails is left as it is."""
+    kind, role, said_ms, session, author = (row[place] for place in _DIGEST_CHECKED)
+    terms = bare_terms(row[-1], session, author, role, kind, said_ms, row[_DIGEST_TERMS])
+    return tuple(row[:-1]) if terms is None else (*row[:_DIGEST_TERMS], terms, *row[_DIGEST_TERMS + 1 : -1])
 
 
 def _subkey(key: bytes, purpose: str) -> bytes:

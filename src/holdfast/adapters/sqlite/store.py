@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
@@ -19,18 +19,21 @@ from holdfast.adapters.sqlite.connection import (
     schema_version,
     translated,
 )
+from holdfast.adapters.sqlite.copying import copy_past
 from holdfast.adapters.sqlite.database import Database
 from holdfast.adapters.sqlite.folding import Folder
 from holdfast.adapters.sqlite.forks import Home, refuse_inherited
 from holdfast.adapters.sqlite.group import GroupCommit
-from holdfast.adapters.sqlite.identity import read_identity, take_identity
+from holdfast.adapters.sqlite.identity import index_version, note_index_version, read_identity, take_identity
 from holdfast.adapters.sqlite.migrate import migrate, migrations
 from holdfast.adapters.sqlite.overwriting import finish_if_cut_off
 from holdfast.adapters.sqlite.problems import problems_of
+from holdfast.adapters.sqlite.projecting import project
 from holdfast.adapters.sqlite.reader import SqliteReader
 from holdfast.adapters.sqlite.readers import ReaderPool
 from holdfast.adapters.sqlite.residue import residue
 from holdfast.adapters.sqlite.sealing import OpenRows
+from holdfast.adapters.sqlite.snapshots import drop_pruned, keep_snapshot
 from holdfast.adapters.sqlite.sole import sole_use
 from holdfast.adapters.sqlite.touches import add_uses
 from holdfast.adapters.sqlite.turn import Turnstile
@@ -38,7 +41,10 @@ from holdfast.adapters.sqlite.vectors import store_vectors
 from holdfast.adapters.sqlite.writer import SqliteWriter
 from holdfast.errors import Closed, InvalidVector, ModelMismatch, NotASpace, StoreReadOnly
 from holdfast.model.encryption import FileKey
-from holdfast.model.events import Change, Event, SetModel
+from holdfast.model.events import Event, SetModel
+from holdfast.model.ids import Id
+from holdfast.model.snapshots import Cut
+from holdfast.ports.history import Replay
 from holdfast.ports.keys import SpaceKeys
 from holdfast.ports.store import Commit, Identity, R, Reader, StoredVectors, Uses
 
@@ -52,6 +58,9 @@ class SqliteStore:
     Safe to use from several threads and several processes at once. Not for network file systems,
     whose locks SQLite cannot rely on.
     """
+
+    whole: SqliteStore | None = None  # of a view of the past that began from a snapshot
+    earlier_events: Callable[[Id], Sequence[Event]] | None = None
 
     def __init__(
         self,
@@ -149,6 +158,8 @@ class SqliteStore:
                 self._settle(self._connection, anew=True)
             if wanted.sealed:
                 SqliteWriter(self._connection, self._border).store(wanted.sealed, wanted.pause)
+            if wanted.snapshot:
+                keep_snapshot(self._connection, wanted.snapshot)
             if wanted.uses:
                 add_uses(self._connection, wanted.uses, self.identity.node, self._border)
             return wanted.result
@@ -196,39 +207,30 @@ class SqliteStore:
     @property
     def index_version(self) -> str:
         with self.reading() as reader:
-            rows = reader.rows("SELECT CAST(value AS TEXT) FROM meta WHERE key = 'index'")
-        return rows[0][0] if rows else ""
+            return index_version(reader.connection)
 
-    def rebuild(
-        self,
-        replay: Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]],
-        index_version: str | None = None,
-    ) -> bytes:
+    def rebuild(self, replay: Replay, index_version: str | None = None) -> bytes:
         def work() -> bytes:
             if index_version is not None:
-                self._plain("INSERT OR REPLACE INTO meta VALUES ('index', ?)", (index_version.encode(),))
-            reader = SqliteReader(self._connection, self.identity, self._border)
-            writer = SqliteWriter(self._connection, self._border, keep_vectors=True)
-            for table in ("memory", "tag", "mark", "expiry", "derivation", "bar", "model", "backlog"):
-                self._plain(f"DELETE FROM {table}")
-            for event, changes in replay(self._journal(reader)):
-                row = self._connection.execute("SELECT n FROM event WHERE seq = ?", (event.seq,)).fetchone()
-                n = row[0] if row else 0
-                writer.execute(event, event.seq, n, is_new=False, changes=changes)
-                if n:
-                    writer.hold_place(n, event.header.record)
-            self._plain("DELETE FROM vector WHERE n NOT IN (SELECT n FROM memory WHERE state IN (1, 2, 4, 5))")
-            writer.drop_stale_vectors()
-            self._plain("DELETE FROM backlog WHERE n IN (SELECT n FROM vector)")
-            return reader.digest()
+                note_index_version(self._connection, index_version)
+            project(self._connection, self._border, replay)
+            return SqliteReader(self._connection, self.identity, self._border).digest()
 
         return self._write(work)
 
-    def _journal(self, reader: SqliteReader) -> Iterator[Event]:
-        after = 0
-        while batch := reader.events(after, 1_000):
-            yield from batch
-            after = batch[-1].seq
+    def copy_past(self, source: Reader, cut: Cut, replay: Replay) -> None:
+        self._write(lambda: copy_past(self._connection, self._border, source, cut, replay))
+
+    def drop_pruned(self, after_seq: int, limit: int) -> tuple[int, int]:
+        return self._write(lambda: drop_pruned(self._connection, after_seq, limit))
+
+    def compact(self) -> bool:
+        self._check_open()
+        if self.read_only:
+            raise StoreReadOnly(f"{self.path} was opened read-only. Nothing was written.")
+        with translated(self.path), self._shared or nullcontext(), self._group.idle(), self._turnstile.turn():
+            self._plain("VACUUM")
+        return self.truncate_log()
 
     def truncate_log(self) -> bool:
         """Fold the write-ahead log into the file and empty it, so that erased bytes leave the disk.
@@ -322,7 +324,7 @@ class SqliteStore:
         self._check_open()
         if self._shared:
             with self._shared, translated(self.path):
-                yield SqliteReader(self._connection, self.identity, self._border)
+                yield SqliteReader(self._connection, self.identity, self._border, self.earlier_events)
             return
         with translated(self.path):
             connection = self._readers.borrow()
@@ -359,7 +361,7 @@ class SqliteStore:
 
     def files(self) -> list[Path]:
         """Every file the space may have on disk."""
-        return [Path(self.path + ending) for ending in ("", "-wal", "-shm", "-lock", "-turn")]
+        return [Path(self.path + ending) for ending in ("", "-wal", "-shm", "-lock", "-turn", "-vectors")]
 
     def close(self) -> None:
         if not self._home.is_here:  # the files belong to the process this one was forked from
@@ -386,4 +388,5 @@ class SqliteStore:
         """Read who the space is, until it has an event: an empty one may take another identity, in any process."""
         if anew or not self._settled:
             self.identity, self._border = read_identity(connection, self.path, self.keys)
+            self._border.takes_unchecked = not index_version(connection)
             self._settled = bool(connection.execute("SELECT 1 FROM event LIMIT 1").fetchone())

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from holdfast.adapters.sqlite.database import Database
-from holdfast.adapters.sqlite.rows import ASIDE, FORGOTTEN, LIVE, QUARANTINED, SUPERSEDED, UNKNOWN
+from holdfast.adapters.sqlite.rows import ASIDE, FORGOTTEN, LIVE, QUARANTINED, SUPERSEDED, UNKNOWN, with_check
 from holdfast.adapters.sqlite.sealing import OpenRows
+from holdfast.adapters.sqlite.snapshots import NEWEST_SEQ
 from holdfast.adapters.sqlite.tombs import LEAST_AT_ONCE, LISTED, entomb, erase, runs
 from holdfast.model.events import Bar, Change, Close, Entomb, Event, Put, Sealed, SetModel
 from holdfast.model.ids import Id, parse_id
 from holdfast.model.records import Content
 
 _KEEP_STAMP = "SELECT e.hlc, o.id, e.node_seq FROM event e JOIN node o ON o.ref = e.node WHERE e.seq = ?"
-_PUT_COLUMNS = "state, version, seq, kind, role, origin, said_ms, session, author, category, subject, source, terms"
-_INSERT = f"INSERT INTO memory (n, id, {_PUT_COLUMNS}) VALUES ({', '.join('?' * 15)})"
-_UPDATE = f"UPDATE memory SET ({_PUT_COLUMNS}) = ({', '.join('?' * 13)}) WHERE n = ?"
+PUT_COLUMNS = "state, version, seq, kind, role, origin, said_ms, session, author, category, subject, source, terms"
+_INSERT = f"INSERT INTO memory (n, id, {PUT_COLUMNS}) VALUES ({', '.join('?' * 15)})"
+_UPDATE = f"UPDATE memory SET ({PUT_COLUMNS}) = ({', '.join('?' * 13)}) WHERE n = ?"
 
 
 class SqliteWriter:
@@ -36,7 +37,6 @@ class SqliteWriter:
         self._next_seq: int | None = None
         self._next_n: int | None = None
         self._keep_vectors = keep_vectors
-        self._entries: dict[int, int] = {}
 
     def store(self, sealed: Iterable[Sealed], pause: Callable[[], None] = lambda: None) -> None:
         """Append events and carry out their changes.
@@ -117,10 +117,7 @@ class SqliteWriter:
         if held and (held[0] == FORGOTTEN or (held[1] and not self._outranks(event, held[1]))):
             return
         state = SUPERSEDED if held and held[2] else _state_of(content)
-        row = (
-            state, put.version, seq, content.kind, content.role, content.origin, content.valid_from,
-            *self._border.labels(content), self._border.terms(n, put.terms),
-        )  # fmt: skip
+        row = (state, *put_row(self._border, n, seq, put)[1:])
         if held:
             self._run(_UPDATE, (*row, n))
             if held[1]:
@@ -139,20 +136,12 @@ class SqliteWriter:
         if held and state in (QUARANTINED, ASIDE):
             self._run("DELETE FROM backlog WHERE n = ?", (n,))
         entry = self._border.entry(content.author, content.text, content.caption)
-        if self._keep_vectors:
-            self._entries[n] = entry
-        elif held and self._run("SELECT 1 FROM vector WHERE n = ? AND entry = ?", (n, entry)).fetchone():
+        if held and self._run("SELECT 1 FROM vector WHERE n = ? AND entry = ?", (n, entry)).fetchone():
             return
-        elif held:
+        if held:
             self._run("DELETE FROM vector WHERE n = ?", (n,))
         if state == LIVE:
             self._run("INSERT OR IGNORE INTO backlog VALUES (?)", (n,))
-
-    def drop_stale_vectors(self) -> None:
-        """Drop kept vectors that were not made from what is held in the end."""
-        for n, entry in self._run("SELECT n, entry FROM vector").fetchall():
-            if self._entries.get(n) != entry:
-                self._run("DELETE FROM vector WHERE n = ?", (n,))
 
     def _close(self, event: Event, seq: int, n: int, change: Close) -> None:
         state, close_seq = self._state(n, event.header.record)
@@ -182,7 +171,7 @@ class SqliteWriter:
 
     def _take_seq(self, count: int = 1) -> int:
         """The next number of an event; so many are taken from there on."""
-        seq = self._next_seq or self._run("SELECT coalesce(max(seq), 0) + 1 FROM event").get
+        seq = self._next_seq or self._run(f"SELECT {NEWEST_SEQ} + 1").get
         self._next_seq = seq + count
         return seq
 
@@ -201,6 +190,15 @@ class SqliteWriter:
                 self._run("INSERT INTO node (id, node_seq, hlc, chain) VALUES (?, 0, 0, ?)", (node, event.chain))
             self._nodes[node] = known[0] if known else self._run("SELECT last_insert_rowid()").get
         return self._nodes[node]
+
+
+def put_row(border: OpenRows, n: int, seq: int, put: Put) -> tuple[Any, ...]:
+    """What `PUT_COLUMNS` hold of a memory that nothing has superseded."""
+    content = put.content
+    return (
+        _state_of(content), put.version, seq, content.kind, content.role, content.origin, content.valid_from,
+        *border.labels(content), border.terms(n, with_check(n, content, put.terms)),
+    )  # fmt: skip
 
 
 def _state_of(content: Content) -> int:

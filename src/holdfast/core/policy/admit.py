@@ -5,11 +5,13 @@ Sessions, authors and keys are names by which memories are found, and stay as th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from holdfast.core import border
+from holdfast.core.codec import canonical
 from holdfast.core.policy.judge import judge
 from holdfast.errors import Refused
 from holdfast.model.policy import ALWAYS, Policy, Sensitive
@@ -125,15 +127,17 @@ class _Judging:
 def _texts(content: Content, judging: _Judging) -> dict[str, Any]:
     """The fields that are not kept as they were said."""
     changes: dict[str, Any] = {}
-    for name in ("text", "caption", "subject", "predicate", "object", "source", "body"):
+    for name in ("text", "caption", "subject", "predicate", "object", "source"):
         said: str | None = getattr(content, name)
         if said is None:
             continue
         named = changes.get("predicate", content.predicate) if name == "object" else None
         kept = judging.text(name, said, f"{named}: " if named else "")
         if kept != said:
-            long = name in ("text", "caption", "body")
+            long = name in ("text", "caption")
             changes[name] = border.check_text(kept, name) if long else border.check_label(kept, name)
+    if content.body is not None and (body := _body(content.body, judging)) != content.body:
+        changes["body"] = border.check_text(body, "body")
     tags = tuple(dict.fromkeys(judging.text("tag", tag) for tag in content.tags))
     if tags != content.tags:
         changes["tags"] = border.check_tags(tags)
@@ -141,6 +145,28 @@ def _texts(content: Content, judging: _Judging) -> dict[str, Any]:
     if attributes != content.attributes:
         changes["attributes"] = border.check_attributes(attributes)
     return changes
+
+
+def _body(said: str, judging: _Judging) -> str:
+    """What belongs to a memory, as it may be kept: its texts are judged one by one, so that it stays what it is.
+
+    Numbers in it are times and bounds, and its names are Holdfast's own.
+    """
+
+    def kept(value: object, name: str) -> object:
+        match value:
+            case str() if value.strip():
+                return judging.text("body", value, f"{name}: " if name else "")
+            case list():
+                return [kept(one, name) for one in cast("list[object]", value)]
+            case dict():
+                return {key: kept(one, key) for key, one in cast("dict[str, object]", value).items()}
+            case _:
+                return value
+
+    held: object = json.loads(said)
+    judged = kept(held, "")
+    return said if judged == held else canonical(judged).decode()
 
 
 def _attribute(name: str, value: Scalar, judging: _Judging) -> Scalar:

@@ -12,6 +12,7 @@ from holdfast.surfaces.cli.options import (
     filters_of,
     full_id,
     given_text,
+    named_id,
     reading,
     settings_of,
     show_json,
@@ -37,6 +38,7 @@ _CUT = 100
 @click.option("--since", metavar="TIME", help="Only what was said, or became true, from this time on.")
 @click.option("--until", metavar="TIME", help="Only what was said, or became true, before this time.")
 @click.option("--now", metavar="TIME", help="The moment the question is asked, for words like 'last week'.")
+@click.option("--min-confidence", type=float, default=0.0, metavar="CHANCE", help="As `holdfast recall` takes it.")
 @space_options
 def explain_command(
     query: str | None,
@@ -47,6 +49,7 @@ def explain_command(
     since: str | None,
     until: str | None,
     now: str | None,
+    min_confidence: float,
     db: str | None,
     embedder: str | None,
     as_: str | None,
@@ -60,7 +63,7 @@ def explain_command(
     with reading(settings_of(db, embedder, as_)) as memory:
         found = memory.recalls.explain(
             question, id=None if why_not is None else full_id(memory, why_not), budget_tokens=budget, limit=limit,
-            where=filters, since=since, until=until, now=now,
+            where=filters, since=since, until=until, now=now, min_confidence=min_confidence,
         )  # fmt: skip
     if as_json:
         show_json(explanation_to_wire(found))
@@ -93,7 +96,9 @@ def replay_command(
                 rows = [(one.id, f"{len(one.hits)}", one_line(one.query, _CUT)) for one in every]
                 screen().table(("id", "hits", "question"), rows, right=(1,))
             return
-        replay = memory.recalls.replay(id_)
+        replay = memory.recalls.replay(
+            None if id_ is None else named_id(id_, [one.id for one in memory.recalls.list()])
+        )
     if as_json:
         show_json(replay_to_wire(replay))
     else:
@@ -185,11 +190,12 @@ def remove_command(id_: str, db: str | None, embedder: str | None, as_: str | No
     from holdfast.surfaces.cli.screen import screen
 
     with writing(settings_of(db, embedder or "none", as_)) as memory:
-        memory.expectations.remove(id_)
+        removed = named_id(id_, [one.id for one in memory.expectations.list()])
+        memory.expectations.remove(removed)
     if as_json:
-        show_json({"removed": id_})
+        show_json({"removed": removed})
     else:
-        screen().line(f"Removed {id_}.")
+        screen().line(f"Removed {removed}.")
 
 
 def _words(expected: Expectation) -> str:
@@ -211,6 +217,8 @@ def _show_explanation(show: Screen, found: Explanation) -> None:
         _show_shares(show, one.signals)
     show.blank()
     show.line(f"{len(found.hits)} of {count_text(found.candidates, 'candidate')} returned.")
+    if found.withheld is not None:
+        show.line((found.withheld, "yellow"))
     if found.why_not is not None:
         show.blank()
         show.line((f"{short_id(found.why_not.id)}: ", "bold"), found.why_not.words)

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from holdfast.memory import Memory
     from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Verification
 
-KINDS = ("turn", "fact", "recall", "expectation")
+KINDS = (
+    "turn", "fact", "recall", "expectation", "block", "intention", "session", "tool_call", "decision", "error",
+    "outcome", "event", "summary",
+)  # fmt: skip
 """The names of `holdfast.model.records.Kind`, which is loaded later; a test compares them."""
 _SAID = ("payloads", "vectors")
 _SHOWN = 20
@@ -246,7 +249,10 @@ def _agreed(preview: ForgetPreview) -> bool:
 def _list(preview: ForgetPreview, *, err: bool) -> None:
     from holdfast.surfaces.cli.screen import one_line, short_id
 
-    parts = {"": preview.selected, "falls with them": preview.derived, "only names it, stays": preview.mentions}
+    parts = {
+        "": preview.selected, "falls with them": preview.derived, "only names it, stays": preview.mentions,
+        "a question that quotes it, stays": preview.questions,
+    }  # fmt: skip
     for title, records in parts.items():
         if title and records:
             click.echo(f"{title}:", err=err)

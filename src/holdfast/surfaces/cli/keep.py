@@ -12,21 +12,65 @@ from holdfast.surfaces.cli.options import end, json_option, reading, settings_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from holdfast.config import Settings
     from holdfast.surfaces.wire import Json
 
 
 @click.command("check", short_help="Look for what is wrong with the space.")
+@click.option("--fix", is_flag=True, help="Make again what follows from the journal; never the journal itself.")
 @space_options
-def check_command(db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
-    """Look for what is wrong with the space: every payload, the chain, and all that follows from them."""
+def check_command(fix: bool, db: str | None, embedder: str | None, as_: str | None, as_json: bool) -> None:
+    """Look for what is wrong with the space: every payload, the chain, and all that follows from them.
+
+    With --fix, rows, what they are searched by, vectors and SQLite's indexes are made again from the journal, all in
+    one transaction. A journal that is damaged itself is left as it is: restore a backup.
+    """
     from holdfast.errors import Damaged
 
+    if fix:
+        _fix(settings_of(db, embedder, as_), as_json=as_json)
+        return
     try:
         with reading(settings_of(db, embedder or "none", as_)) as memory:
             problems = memory.check()
     except Damaged as error:
         problems = [str(error)]
     show_problems(problems, as_json=as_json)
+
+
+def _fix(settings: Settings, *, as_json: bool) -> None:
+    from holdfast.errors import Damaged
+    from holdfast.model.reports import MendReport
+    from holdfast.surfaces.cli.screen import count_text, screen
+
+    try:
+        with writing(settings) as memory:
+            report = memory.storage.mend()
+    except Damaged as error:
+        report = MendReport((str(error),), (), (str(error),), "It cannot be opened for writing: restore a backup.")
+    show = screen()
+    if as_json:
+        shown: dict[str, Json] = {
+            "problems": [*report.problems], "done": [*report.done], "left": [*report.left], "advice": report.advice,
+        }  # fmt: skip
+        show_json(shown)
+    else:
+        for problem in report.problems:
+            show.mark("good" if report.done and problem not in report.left else "bad", problem, indent=0)
+        for done in report.done:
+            show.line(f"  {done[0].upper()}{done[1:]}.")
+        for problem in report.left if report.done else ():
+            show.mark("bad", f"still: {problem}", indent=0)
+        if report.advice:
+            show.line(report.advice)
+        if not report.problems:
+            show.mark("good", "Nothing is wrong, and nothing was changed.", indent=0)
+        elif report.left:
+            show.line((count_text(len(report.left), "problem"), "bold red"), " left")
+        else:
+            show.mark("good", "Nothing is wrong any more.", indent=0)
+    if report.left:
+        end(failure.PROBLEMS)
 
 
 def show_problems(problems: Sequence[str], *, as_json: bool) -> None:

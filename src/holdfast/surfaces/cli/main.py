@@ -21,10 +21,16 @@ COMMANDS = {
     "demo": "demo",
     "add": "write",
     "chat-log": "chat",
+    "sessions": "session",
+    "episodes": "episodes",
+    "tiers": "session",
     "recall": "read",
     "explain": "asked",
     "replay": "asked",
     "expect": "asked",
+    "block": "block",
+    "intend": "intention",
+    "intentions": "intention",
     "import": "move",
     "export": "export",
     "backup": "backup",
@@ -41,6 +47,9 @@ COMMANDS = {
     "stats": "stats",
     "check": "keep",
     "rebuild": "keep",
+    "prune": "trim",
+    "compact": "trim",
+    "snapshot": "trim",
     "house": "house",
     "audit": "admission",
     "release": "admission",
@@ -50,7 +59,7 @@ COMMANDS = {
     "completion": "keep",
 }
 """Commands in the order of the help page, and the module each is in."""
-GROUPS = frozenset({"expect", "house", "key"})
+GROUPS = frozenset({"block", "expect", "house", "intentions", "key"})
 """Those with commands of their own behind them."""
 
 

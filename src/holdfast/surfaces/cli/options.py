@@ -127,6 +127,7 @@ def reading(settings: Settings) -> Generator[Memory]:
         create=False,
         policy=settings.policy,
         key=key_argument(settings),
+        tiers=settings.tiers or None,
     ) as memory:
         yield memory
 
@@ -157,7 +158,7 @@ def writing(settings: Settings, *, create: bool = False, embed: bool = True) -> 
     embedder = embedder_argument(settings.embedder) if embed else None
     with Memory.open(
         settings.db, embedder=embedder, as_=settings.principal, create=create, policy=settings.policy,
-        key=key_argument(settings, create=create), touches=settings.touches,
+        key=key_argument(settings, create=create), touches=settings.touches, tiers=settings.tiers or None,
     ) as memory:  # fmt: skip
         yield memory
 
@@ -211,6 +212,11 @@ def full_id(memory: Memory, given: str) -> str:
         InvalidField: too short, not hexadecimal, or the start or end of several ids.
         NotFound: no memory here has such an id.
     """
+    return named_id(given, _ids(memory))
+
+
+def named_id(given: str, ids: Iterable[str]) -> str:
+    """As `full_id`, among these."""
     from holdfast.errors import InvalidField, NotFound
 
     digits = given.replace("-", "").lower()
@@ -221,10 +227,10 @@ def full_id(memory: Memory, given: str) -> str:
             f"{given!r:.80} does not name a memory; give a whole id, or at least {_SHORT_DIGITS} digits of its "
             "start or end, as recall shows them."
         )
-    found = {one for one in _ids(memory) if _matches(one, digits)}
+    found = {one for one in ids if _matches(one, digits)}
     if not found:
         raise NotFound(
-            f"No memory here has an id that starts or ends with {given}. A forgotten one is named by its whole id."
+            f"Nothing here has an id that starts or ends with {given}. A forgotten memory is named by its whole id."
         )
     if len(found) > 1:
         raise InvalidField(f"{given} is the start or end of {len(found):,} ids; give more digits.")

@@ -105,7 +105,12 @@ def settings_of(
     return _in_house(settings, names)
 
 
-def house_settings(as_: str | None) -> Settings:
+def house_alone() -> bool:
+    """Whether the command line names a house and none of its spaces."""
+    return _kept("house") is not None and not _kept("space") and not _kept("all_spaces")
+
+
+def house_settings(as_: str | None, embedder: str | None = "none", *, files: bool = True) -> Settings:
     """The settings for a command about a house itself.
 
     Raises:
@@ -116,8 +121,8 @@ def house_settings(as_: str | None) -> Settings:
 
     if _db_before() is not None:
         raise WrongUsage("--db names the file of one space; a house is named with --house FOLDER.")
-    given = {"principal": as_, "house": _kept("house"), "embedder": "none", "keyring": _kept("keyring")}
-    return _in_house(load_settings(given), ())
+    given = {"principal": as_, "house": _kept("house"), "embedder": embedder, "keyring": _kept("keyring")}
+    return _in_house(load_settings(given, files=files), ())
 
 
 def _db_before() -> str | None:

@@ -94,32 +94,46 @@ def recall_command(
         if not recall_across(settings, question, why=why, as_text=as_text, as_json=as_json, cut=cut, **asked):
             end(failure.PROBLEMS)
         return
-    if keep and (at or min_confidence):
-        raise failure.WrongUsage("--keep goes without --at and --min-confidence; what is kept is the answer as of now.")
+    if keep and at:
+        raise failure.WrongUsage("--keep goes without --at; what is kept is the answer as of now.")
+    asked["min_confidence"] = min_confidence
     with writing(settings) if keep else reading(settings) as memory:
         found = (
             memory.recalls.keep(question, thorough=thorough, **asked)
             if keep
-            else memory.recall(question, thorough=thorough, at=at, min_confidence=min_confidence, **asked)
+            else memory.recall(question, thorough=thorough, at=at, **asked)
         )
     if as_json:
         show_json(wire.recollection_to_wire(found))
     elif as_text:
         click.echo(visible(found.text))
     else:
-        show_recollection(screen(), found, why=why, cut=None if full else CUT_CHARS)
+        show_recollection(
+            screen(), found, why=why, cut=None if full else CUT_CHARS, least=min_confidence, budget=budget
+        )
     if not found.hits:
         end(failure.PROBLEMS)
 
 
-def show_recollection(show: Screen, found: Recollection, *, why: bool, cut: int | None) -> None:
-    """The hits with dates, authors and reasons, and how sure the answer is."""
+def show_recollection(
+    show: Screen, found: Recollection, *, why: bool, cut: int | None, least: float = 0.0, budget: int | None = None
+) -> None:
+    """The hits with dates, authors and reasons, and how sure the answer is.
+
+    Args:
+        least, budget: The confidence and the budget that were asked for.
+    """
     from holdfast.surfaces.cli.screen import count_text
 
     for place, hit in enumerate(found, 1):
         show_hit(show, place, hit, cut=cut)
     if not found.hits:
-        show.line("Nothing is remembered about that.")
+        if 0 < found.confidence < least:
+            show.line(f"Nothing was sure enough: the confidence is {found.confidence:.2f}, below {least:g}.")
+        elif budget is not None:
+            show.line(f"Nothing is remembered about that, or nothing of it fits {count_text(budget, 'token')}.")
+        else:
+            show.line("Nothing is remembered about that.")
     if why and found.hits:
         show.blank()
         show_signals(show, found.hits)

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from holdfast.core.amounts import count_text as count_text
+from holdfast.core.amounts import size_text as size_text
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -204,21 +207,6 @@ def progress(label: str, *, in_bytes: bool = False) -> Generator[Progress]:
     with Bar(words, BarColumn(), counted, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def size_text(size_bytes: int) -> str:
-    """A size a person reads: ``812 B``, ``4.2 MB``."""
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
-def count_text(count: int, one: str, several: str | None = None) -> str:
-    """``1 memory``, ``2,000 memories``."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def short_id(id_text: str) -> str:

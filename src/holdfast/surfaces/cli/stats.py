@@ -104,6 +104,8 @@ def _on_disk(show: Screen, summary: Summary) -> None:
     if sizes.log:
         _row(show, "not yet folded in", size_text(sizes.log))
     _row(show, "found by meaning with", summary.model or "no model yet: found by words")
+    if summary.breaker not in (None, "closed"):
+        _row(show, "which is left alone", f"it failed again and again: {summary.model_failure}")
     if summary.pending:
         _row(show, "waiting for that", f"{count_text(summary.pending, 'memory', 'memories')}, found by words meanwhile")
     _row(show, "space", f"{summary.space}, {count_text(summary.events, 'event')} in its journal")

@@ -1,0 +1,1 @@
+"""Redis as the backend of the working tier."""
