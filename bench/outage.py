@@ -38,7 +38,7 @@ from holdfast.errors import Closed, EmbedderError, EmbedderRefused, EmbedderUnav
 from holdfast.memory import Memory
 from holdfast.model.ids import parse_id
 from holdfast.ports.embedder import Embedder
-from holdfast.services import breaker, embedding
+from holdfast.services import breaker, embedding, refused_texts
 from holdfast.testing.embedders import HashEmbedder
 from holdfast.testing.faults import SteppedClock
 
@@ -292,6 +292,7 @@ def planted(plant: str | None) -> Generator[None]:
             stack.enter_context(replaced(embedding, "checked_vectors", lambda made, *_: np.asarray(made, np.float32)))
         elif plant == "giving-up":
             stack.enter_context(replaced(embedding.Embedding, "_see_whether_it_works", lambda *_, **__: None))
+            stack.enter_context(replaced(refused_texts, "AGAIN_S", ()))
         yield
 
 
