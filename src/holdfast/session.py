@@ -91,7 +91,10 @@ class Session:
         return added
 
     def add_many(self, turns: Iterable[Turn]) -> list[Record]:
-        """Add several turns in one durable write: all of them or, on any error, none."""
+        """Add several turns in one durable write: all of them or, on any error, none.
+
+        Words for times and things are resolved, as in `add`, up to 100 turns; more is history, taken as it is.
+        """
         self._begin()
         added = self._space.remembering.add_many(self.id, self._names, turns, self._before)
         self._said([turn for turn in added if turn.session == self.id])

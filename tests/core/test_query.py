@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.core.date_forms import FORMS, words_of_time
 from holdfast.core.lexical import term_hashes
 from holdfast.core.query import MAX_QUERY_CHARS, Query, parse_query
 from holdfast.core.when import DAY_MS, MAX_SPANS, spans
@@ -298,3 +299,10 @@ def test_an_endless_query_is_cut() -> None:
 )
 def test_what_a_question_speaks_of_by_name_is_not_an_author_or_a_date(text: str, things: str) -> None:
     assert read(text, "Ada").spoken_of == set(term_hashes(things, b"key"))
+
+
+@given(st.lists(time_words, max_size=12).map(" ".join))
+def test_no_form_of_a_time_is_passed_over_that_is_in_a_text(text: str) -> None:
+    words = words_of_time(text.lower())
+    for needed, pattern, _ in FORMS:
+        assert not needed.isdisjoint(words) or pattern.search(text.lower()) is None

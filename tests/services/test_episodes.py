@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast import Kind
+from holdfast import Kind, Turn
 from holdfast.errors import Gone, InvalidField, InvalidInput, InvalidTime, NotFound
+from holdfast.model import limits
 from holdfast.model.policy import Action, Policy, Sensitive
 
 DAY_MS = 86_400_000
@@ -227,3 +228,11 @@ def test_every_kind_is_filtered_exported_recalled_and_forgotten(opened, path, cl
     assert memory.check() == []
     found = b"".join(file.read_bytes() for file in path.parent.iterdir() if file.name.startswith("space.db"))
     assert b"obelisk-" not in found
+
+
+def test_the_words_of_a_long_history_are_left_as_they_were_said(memory):
+    turns = [Turn(speaker="user", text=f"I leave tomorrow, {number}.") for number in range(limits.TALK + 1)]
+    few = memory.session("talk").add_many(turns[:-1])
+    many = memory.session("history").add_many(turns)
+    assert all(record.body for record in few)
+    assert not any(record.body for record in many)

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from holdfast.core.holidays import HOLIDAYS, nth
+from holdfast.core.words import word_set
 
 Days = tuple[date, date]  # first day and the day after the last
 
@@ -62,6 +63,17 @@ _DAY_WORDS: Final = (
 _HOLIDAY: Final = (
     "(?P<holiday>" + "|".join(sorted(HOLIDAYS, key=len, reverse=True)) + r")\b(?:'s)?(?: (?:day|weekend|holidays?))?"
 )
+_WORDS: Final = re.compile(r"[a-z]+|\d")
+_DIGITS: Final = frozenset("0123456789")
+_MONTH_WORDS: Final = frozenset(MONTH_NUMBERS)
+_HOLIDAY_WORDS: Final = frozenset(re.split(r"\W", name)[0] for name in HOLIDAYS)
+_SEASON_WORDS: Final = frozenset(_SEASONS)
+_QUARTER_WORDS: Final = word_set("quarter q")
+_NEAR_WORDS: Final = word_set("yesterday today tonight tomorrow night morning afternoon evening")
+_WEEKDAY_WORDS: Final = frozenset((*WEEKDAYS, *(f"{day}s" for day in WEEKDAYS)))
+_UNIT_WORDS: Final = word_set("week weekend month year")
+_HALF, _AGO, _BEFORE = word_set("half"), word_set("ago back earlier"), word_set("before")
+_SIDES, _PASSED = word_set("earlier later"), word_set("last past")
 _LEAD: Final = r"(?:in|of|during|last|this|next|since|until|till|by|before|after|around|through|and|to|from|between)"
 
 
@@ -317,54 +329,72 @@ def _read_day_of_month(match: re.Match[str], now: date) -> Days:
     return day, day + timedelta(1)
 
 
-def _forms() -> Iterator[tuple[str, Callable[[re.Match[str], date], Days | None]]]:
+def _forms() -> Iterator[tuple[frozenset[str], str, Callable[[re.Match[str], date], Days | None]]]:
+    # fmt: off
     lead = rf"(?:\b(?P<lead>{_LEAD}) )?"
     weekdays = "|".join(WEEKDAYS)
-    yield rf"\b{_YEAR}[-/](?P<month>\d\d?)(?:[-/](?P<day>\d\d?))?(?:t[\d:.]+z?)?\b", _read_iso
+    yield _DIGITS, rf"\b{_YEAR}[-/](?P<month>\d\d?)(?:[-/](?P<day>\d\d?))?(?:t[\d:.]+z?)?\b", _read_iso
     of_month = rf"(?P<lead>of|in) {_MONTH}(?:,? {_YEAR}\b)?"
-    yield rf"\b{_ORDINAL} (?:week|(?P<weekend>weekend)|(?P<weekday>{weekdays})) {of_month}", _read_week_of_month
-    yield rf"\bfourth of july\b(?:,? {_YEAR}\b)?", _read_fourth
-    yield rf"(?:\b(?P<which>last|this|next|this past|past) )?\b{_HOLIDAY}(?:,? (?:of |in )?{_YEAR}\b)?", _read_holiday
+    yield _MONTH_WORDS, \
+        rf"\b{_ORDINAL} (?:week|(?P<weekend>weekend)|(?P<weekday>{weekdays})) {of_month}", _read_week_of_month
+    yield _MONTH_WORDS, rf"\bfourth of july\b(?:,? {_YEAR}\b)?", _read_fourth
+    yield _HOLIDAY_WORDS, \
+        rf"(?:\b(?P<which>last|this|next|this past|past) )?\b{_HOLIDAY}(?:,? (?:of |in )?{_YEAR}\b)?", _read_holiday
     last = r"(?P<last>\d{1,2})(?:st|nd|rd|th)?\b(?![/.:\d])"
     through = rf"(?: ?[-\u2013] ?| (?:to|through|until|till) (?:the )?){last}"
-    yield rf"\b(?P<month>\d\d?)/(?P<day>\d\d?)/{_YEAR}\b", _read_slashes
-    yield rf"\b(?P<lead>between) {_MONTH} (?:the )?{_DAY} and (?:the )?{last}(?:,? {_YEAR}\b)?", _read_days
-    yield rf"{lead}\b{_MONTH} (?:the )?{_DAY}{through}(?:,? {_YEAR}\b)?", _read_days
-    yield rf"{lead}\b{_DAY}{through} (?:of )?{_MONTH}(?:,? {_YEAR}\b)?", _read_days
+    yield _DIGITS, rf"\b(?P<month>\d\d?)/(?P<day>\d\d?)/{_YEAR}\b", _read_slashes
+    yield _MONTH_WORDS, \
+        rf"\b(?P<lead>between) {_MONTH} (?:the )?{_DAY} and (?:the )?{last}(?:,? {_YEAR}\b)?", _read_days
+    yield _MONTH_WORDS, rf"{lead}\b{_MONTH} (?:the )?{_DAY}{through}(?:,? {_YEAR}\b)?", _read_days
+    yield _MONTH_WORDS, rf"{lead}\b{_DAY}{through} (?:of )?{_MONTH}(?:,? {_YEAR}\b)?", _read_days
     words = "|".join(reversed(_DAY_WORDS))
-    yield rf"{lead}\b(?:the )?(?P<word>{words}) of {_MONTH}(?:,? {_YEAR}\b)?", _read_day_word
-    yield rf"{lead}\b{_DAY} (?:of )?{_MONTH}(?:,? {_YEAR}\b)?", _read_day
-    yield rf"{lead}\b{_MONTH} (?:the )?{_DAY}\b(?:,? {_YEAR}\b)?", _read_day
-    yield rf"(?P<which>)\b{_PART}\b(?P<season>spring|summer|autumn|winter) (?:of )?{_YEAR}\b", _read_season
-    yield rf"(?P<which>)\b{_PART}\b(?P<season>fall) (?:of )?{_YEAR}\b", _read_season
-    yield rf"\b(?P<which>last|this|next|in the|during the) (?P<season>{'|'.join(_SEASONS)})\b(?P<year>)", _read_season
-    yield rf"{lead}{_PART}\b{_MONTH}(?:,? (?:of )?{_YEAR}\b)?", _read_month
+    yield _MONTH_WORDS, rf"{lead}\b(?:the )?(?P<word>{words}) of {_MONTH}(?:,? {_YEAR}\b)?", _read_day_word
+    yield _MONTH_WORDS, rf"{lead}\b{_DAY} (?:of )?{_MONTH}(?:,? {_YEAR}\b)?", _read_day
+    yield _MONTH_WORDS, rf"{lead}\b{_MONTH} (?:the )?{_DAY}\b(?:,? {_YEAR}\b)?", _read_day
+    yield _SEASON_WORDS, \
+        rf"(?P<which>)\b{_PART}\b(?P<season>spring|summer|autumn|winter) (?:of )?{_YEAR}\b", _read_season
+    yield _SEASON_WORDS, rf"(?P<which>)\b{_PART}\b(?P<season>fall) (?:of )?{_YEAR}\b", _read_season
+    yield _SEASON_WORDS, \
+        rf"\b(?P<which>last|this|next|in the|during the) (?P<season>{'|'.join(_SEASONS)})\b(?P<year>)", _read_season
+    yield _MONTH_WORDS, rf"{lead}{_PART}\b{_MONTH}(?:,? (?:of )?{_YEAR}\b)?", _read_month
     whole = rf"(?: (?:of )?(?:{_YEAR}\b|(?P<whole>last year|this year|the year)))?"
     yield (
+        _QUARTER_WORDS,
         rf"\b(?:q(?P<number>[1-4])|(?!last quarter\b(?! of)){_ORDINAL} quarter)(?P<which>)(?:,|\b){whole}",
         _read_quarter,
     )
-    yield r"\b(?P<which>last|previous|past|this|next) quarter\b", _read_quarter
-    yield rf"\b{_ORDINAL} half of (?:{_YEAR}\b|(?P<whole>last year|this year|the year))", _read_half
-    yield rf"\b(?:the|in) {_PART}'?(?P<decade>(?:19|20)\d0|[1-9]0)'?s\b", _read_decade
-    yield rf"(?<![\d.,$€£-])\b{_PART}{_YEAR}\b(?![.,]?\d|%)", _read_year
-    yield r"\b(?:the )?(?P<double>day (?:before|after) )?(?P<near>yesterday|today|tonight|tomorrow)\b", _read_near_day
-    yield r"\b(?P<double>)(?P<near>last night|this (?:morning|afternoon|evening))\b", _read_near_day
-    yield r"\bhalf an? (?P<unit>week|month|year|decade)(?P<more>) (?:ago|back)\b", _read_half_ago
-    yield r"\b(?:a|one) (?P<unit>week|month|year|decade) (?P<more>and a half) (?:ago|back)\b", _read_half_ago
-    yield rf"\b{COUNT} (?P<weekday>{weekdays})s? (?:ago|back)\b", _read_weekdays_ago
-    yield rf"\b{COUNT} {UNIT} (?:ago|back|earlier)\b", _read_ago
-    yield r"\b(?P<unit>weekend|week|month|year) before last\b", _read_before_last
+    yield _QUARTER_WORDS, r"\b(?P<which>last|previous|past|this|next) quarter\b", _read_quarter
+    yield _HALF, rf"\b{_ORDINAL} half of (?:{_YEAR}\b|(?P<whole>last year|this year|the year))", _read_half
+    yield _DIGITS, rf"\b(?:the|in) {_PART}'?(?P<decade>(?:19|20)\d0|[1-9]0)'?s\b", _read_decade
+    yield _DIGITS, rf"(?<![\d.,$€£-])\b{_PART}{_YEAR}\b(?![.,]?\d|%)", _read_year
+    yield _NEAR_WORDS, \
+        r"\b(?:the )?(?P<double>day (?:before|after) )?(?P<near>yesterday|today|tonight|tomorrow)\b", _read_near_day
+    yield _NEAR_WORDS, r"\b(?P<double>)(?P<near>last night|this (?:morning|afternoon|evening))\b", _read_near_day
+    yield _HALF, r"\bhalf an? (?P<unit>week|month|year|decade)(?P<more>) (?:ago|back)\b", _read_half_ago
+    yield _HALF, r"\b(?:a|one) (?P<unit>week|month|year|decade) (?P<more>and a half) (?:ago|back)\b", _read_half_ago
+    yield _WEEKDAY_WORDS, rf"\b{COUNT} (?P<weekday>{weekdays})s? (?:ago|back)\b", _read_weekdays_ago
+    yield _AGO, rf"\b{COUNT} {UNIT} (?:ago|back|earlier)\b", _read_ago
+    yield _BEFORE, r"\b(?P<unit>weekend|week|month|year) before last\b", _read_before_last
     yield (
+        _SIDES,
         r"\b(?P<side>earlier|later) (?P<which>this) (?P<unit>week|month|year)\b(?P<part>)(?P<edge>)",
         _read_part_of_unit,
     )
-    yield rf"\b(?P<side>){_PART}(?P<which>last|past|this|next) (?P<unit>week|month|year)\b", _read_part_of_unit
-    yield rf"\b(?:in|over|during|within|for) the (?:last|past) {COUNT} {UNIT}\b", _read_past
-    yield rf"\b(?:last|past) (?P<count>\d{{1,3}}|two|three|few|couple of) {UNIT}\b", _read_past
-    yield r"\b(?P<which>last|this past|past|previous|this|next) (?P<unit>weekend|week|month|year)\b", _read_unit
-    yield rf"\b(?P<which>last|this past|this|next|on|past) (?P<weekday>{weekdays})\b", _read_weekday
-    yield rf"\bon the {_DAY}\b(?! (?:of|floor|street|avenue|page))", _read_day_of_month
+    yield _UNIT_WORDS, \
+        rf"\b(?P<side>){_PART}(?P<which>last|past|this|next) (?P<unit>week|month|year)\b", _read_part_of_unit
+    yield _PASSED, rf"\b(?:in|over|during|within|for) the (?:last|past) {COUNT} {UNIT}\b", _read_past
+    yield _PASSED, rf"\b(?:last|past) (?P<count>\d{{1,3}}|two|three|few|couple of) {UNIT}\b", _read_past
+    yield _UNIT_WORDS, \
+        r"\b(?P<which>last|this past|past|previous|this|next) (?P<unit>weekend|week|month|year)\b", _read_unit
+    yield _WEEKDAY_WORDS, rf"\b(?P<which>last|this past|this|next|on|past) (?P<weekday>{weekdays})\b", _read_weekday
+    yield _DIGITS, rf"\bon the {_DAY}\b(?! (?:of|floor|street|avenue|page))", _read_day_of_month
+    # fmt: on
 
 
-FORMS: Final = tuple((re.compile(pattern), read) for pattern, read in _forms())
+FORMS: Final = tuple((needed, re.compile(pattern), read) for needed, pattern, read in _forms())
+"""For each form words, or digits, of which every text has one that it is found in; see `words_of_time`."""
+
+
+def words_of_time(text: str) -> frozenset[str]:
+    """The words and digits of a lower-case text, to be held against what a form needs."""
+    return frozenset(_WORDS.findall(text))

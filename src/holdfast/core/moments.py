@@ -135,7 +135,7 @@ def _forms(words: str, year: int) -> Iterator[str]:
 def _span(words: str, now_ms: int) -> tuple[int, int]:
     """The time that all of the words name; ``(0, 0)`` where they name none, or say more than a time."""
     today = to_datetime(now_ms).date()
-    for pattern, read in FORMS:
+    for _, pattern, read in FORMS:
         match = pattern.fullmatch(words)
         try:
             days = read(match, today) if match else None

@@ -11,7 +11,18 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from holdfast.core.date_forms import COUNT, FORMS, MONTH_NUMBERS, SLACK_DAYS, UNIT, WEEKDAYS, Days, back, count_of
+from holdfast.core.date_forms import (
+    COUNT,
+    FORMS,
+    MONTH_NUMBERS,
+    SLACK_DAYS,
+    UNIT,
+    WEEKDAYS,
+    Days,
+    back,
+    count_of,
+    words_of_time,
+)
 
 __all__ = ["DAY_MS", "MAX_SPANS", "MONTH_NUMBERS", "WEEKDAYS", "Span", "spans"]
 
@@ -37,7 +48,10 @@ def spans(text: str, now_ms: int) -> tuple[Span, ...]:
     now = (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=now_ms)).date()
     rest = " ".join(text[:_MAX_CHARS].lower().replace("\u2019", "'").split())
     found: list[tuple[int, Days]] = []
-    for pattern, read in FORMS:
+    words = words_of_time(rest)
+    for needed, pattern, read in FORMS:
+        if needed.isdisjoint(words):
+            continue
         for match in pattern.finditer(rest):
             days = _read_or_none(read, match, now)
             if days is not None:

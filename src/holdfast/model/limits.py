@@ -10,6 +10,8 @@ SOURCES = 1_000
 QUERY_CHARS = 100_000
 BATCH = 10_000
 """Turns in one call of add_many."""
+TALK = 100
+"""Turns in one call up to which words for times and things are resolved: more is history, taken as it is."""
 LIMIT_HITS = 1_000
 """The most hits one recall returns."""
 MEMORIES = 12_000_000

@@ -92,11 +92,12 @@ class Remembering:
             raise InvalidField(
                 f"More than {limits.BATCH:,} turns were given at once; give them in parts. Nothing was written."
             )
-        commands = list[Take]()
+        commands, is_talk = list[Take](), len(some) <= limits.TALK
         for place, turn in enumerate(some, 1):
             try:
                 text, moment = border.check_text(border.check_turn(turn).text), border.check_moment(turn.when_ms)
-                body = body_of(**referred(text, now if moment is None else moment, before, names.values()))
+                said_ms = now if moment is None else moment
+                body = body_of(**referred(text, said_ms, before, names.values())) if is_talk else None
                 commands.append(self.turn_command(turn.session or session, names, turn, now, body=body))
                 before = partial(str, text)
             except Refused as error:
