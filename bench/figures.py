@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 import apsw
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.data import CONVERSATIONS, HOW, data_file
 from bench.synthetic import questions, sessions
@@ -324,8 +325,19 @@ def synthetic_space(run: Run, size: int) -> Path:
 
 
 def store_random_vectors(memory: Memory, embedder: Embedder) -> None:
-    """Give every memory a random unit vector, straight through the store."""
-    space, chance = memory._space, np.random.default_rng(0)
+    """Give every memory a random unit vector."""
+    chance = np.random.default_rng(0)
+
+    def drawn(count: int) -> NDArray[np.float32]:
+        vectors = chance.standard_normal((count, embedder.dimensions), np.float32)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    store_vectors(memory, embedder, drawn)
+
+
+def store_vectors(memory: Memory, embedder: Embedder, made: Callable[[int], NDArray[np.float32]]) -> None:
+    """Give every memory a vector, straight through the store; ``made`` gives so many unit vectors, one a row."""
+    space = memory._space
     model = SetModel(embedder.fingerprint, embedder.dimensions)
     space.ledger.write(lambda view, _: (set_model(view, model.fingerprint, model.dimensions), None))
     while True:
@@ -336,8 +348,7 @@ def store_random_vectors(memory: Memory, embedder: Embedder) -> None:
             return
         contents = [decoded(current[one.n][1].payload) for one in held]
         entries = [(content.get("author"), content["text"], content.get("caption")) for content in contents]
-        vectors = chance.standard_normal((len(held), embedder.dimensions), np.float32)
-        values, scales = quantise(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+        values, scales = quantise(made(len(held)))
         ns, seqs = [one.n for one in held], [one.seq for one in held]
         space.store.put_vectors(ns, seqs, entries, StoredVectors(np.array(ns), values, scales, 0), model)
 

@@ -31,14 +31,10 @@ from bench.synthetic import Meanings, questions, sessions
 from bench.vectors import packaged_embedder
 from holdfast.core import fusion, wide
 from holdfast.core.corpus import EXACT_ENTRIES, Corpus, Mask
-from holdfast.core.decide import set_model
 from holdfast.core.query import parse_query
 from holdfast.core.secrets import subkey
-from holdfast.core.vectors import quantise
 from holdfast.memory import Memory
-from holdfast.model.events import SetModel
 from holdfast.ports.embedder import Embedder
-from holdfast.ports.store import StoredVectors
 
 SIZES = (10_000, 100_000, 1_000_000)
 SESSION = 200
@@ -95,26 +91,15 @@ def fill(path: Path, entries: int, tell: Callable[[str], None]) -> None:
 
 
 def give_vectors(memory: Memory, embedder: Embedder) -> None:
-    """Give every memory a vector, straight through the store."""
-    from bench.figures import decoded
+    """Give every memory a vector that is like those of its session."""
+    from bench.figures import store_vectors
 
-    space, meanings = memory._space, Meanings(0, embedder.dimensions)
-    model = SetModel(embedder.fingerprint, embedder.dimensions)
-    space.ledger.write(lambda view, _: (set_model(view, model.fingerprint, model.dimensions), None))
-    while True:
-        with space.store.reading() as reader:
-            held = reader.backlog(5_000)
-            current = reader.current([one.n for one in held])
-        if not held:
-            return
-        contents = [decoded(current[one.n][1].payload) for one in held]
-        entries = [(content.get("author"), content["text"], content.get("caption")) for content in contents]
-        vectors = np.concatenate(
-            [meanings.of_session(min(SESSION, len(held) - first)) for first in range(0, len(held), SESSION)]
-        )
-        values, scales = quantise(vectors)
-        ns, seqs = [one.n for one in held], [one.seq for one in held]
-        space.store.put_vectors(ns, seqs, entries, StoredVectors(np.array(ns), values, scales, 0), model)
+    meanings = Meanings(0, embedder.dimensions)
+
+    def made(count: int) -> NDArray[np.float32]:
+        return np.concatenate([meanings.of_session(min(SESSION, count - first)) for first in range(0, count, SESSION)])
+
+    store_vectors(memory, embedder, made)
 
 
 def measure(path: Path, entries: int, count: int, *, is_indexed: bool) -> dict[str, Any]:

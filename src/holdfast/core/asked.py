@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from holdfast.core import border
-from holdfast.core.codec import canonical
+from holdfast.core.codec import body_fields, canonical
 from holdfast.core.filters import filter_from_json
 from holdfast.errors import InvalidField
 from holdfast.model import limits
@@ -51,13 +50,9 @@ def read_asked(kind: Kind, asked: str | None) -> Mapping[str, Any]:
     Raises:
         InvalidField: it is not what is written there.
     """
-    try:
-        found: object = json.loads(asked or "")
-    except (ValueError, RecursionError) as error:
-        raise InvalidField(f"What belongs to the {kind.name.lower()} is no JSON ({error}).") from None
     kind_is_recall = kind is Kind.RECALL
     shape = _RECALL if kind_is_recall else _EXPECTATION
-    values = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    values = body_fields(kind.name.lower(), asked)
     known = {**shape, **{name: kind for name, kind in _NEWER.items() if kind_is_recall and name in values}}
     if set(values) != set(known) or not all(isinstance(values[name], known[name]) for name in known):
         raise InvalidField(f"What belongs to the {kind.name.lower()} has other fields than {', '.join(shape)}.")

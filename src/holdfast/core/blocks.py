@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from holdfast.core import border
-from holdfast.core.codec import canonical
+from holdfast.core.codec import body_fields, canonical
 from holdfast.core.names import name_key
 from holdfast.errors import EditConflict, InvalidField, InvalidText, NotAllowed, OverLimit
 from holdfast.model import limits
@@ -144,11 +143,7 @@ def read_block(body: str | None) -> Mapping[str, Any]:
     Raises:
         InvalidInput: it is not what is written there.
     """
-    try:
-        found: object = json.loads(body or "")
-    except (ValueError, RecursionError) as error:
-        raise InvalidField(f"What belongs to the block is no JSON ({error}).") from None
-    values = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    values = body_fields("block", body)
     if values.keys() != _FIELDS:
         raise InvalidField(f"What belongs to the block has other fields than {', '.join(sorted(_FIELDS))}.")
     check_block_label(values["label"])

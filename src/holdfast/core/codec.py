@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from holdfast.core.proof import verify_payload
-from holdfast.errors import Damaged
+from holdfast.errors import Damaged, InvalidField
 from holdfast.model.events import Event
 from holdfast.model.ids import id_text
 from holdfast.model.records import Content, Kind, Origin, Record, Role, Trust
@@ -32,6 +32,22 @@ _IN_ORDER = tuple(_DEFAULTS.get(name, MISSING) for name in _NAMES)
 def canonical(value: object) -> bytes:
     """UTF-8 JSON with sorted keys and no spaces."""
     return _encoder.encode(value).encode()
+
+
+def body_fields(what: str, body: str | None) -> dict[str, Any]:
+    """The fields of what belongs to a record beside its text; none where it is JSON and no object.
+
+    Args:
+        what: The record, for the message.
+
+    Raises:
+        InvalidField: it is no JSON.
+    """
+    try:
+        found: object = json.loads(body or "")
+    except (ValueError, RecursionError) as error:
+        raise InvalidField(f"What belongs to the {what} is no JSON ({error}).") from None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def content_dict(content: Content) -> dict[str, Any]:

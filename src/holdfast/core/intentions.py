@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
 from holdfast.core import border
-from holdfast.core.codec import canonical
+from holdfast.core.codec import body_fields, canonical
 from holdfast.core.filter_text import filter_from_text, filter_text
 from holdfast.core.filters import LOGIC, MOST_DEPTH, filter_from_json, holds, to_json
 from holdfast.core.moments import moment
@@ -173,11 +173,7 @@ def read_intention(body: str | None) -> Mapping[str, Any]:
     Raises:
         InvalidInput: it is not what is written there.
     """
-    try:
-        found: object = json.loads(body or "")
-    except (ValueError, RecursionError) as error:
-        raise InvalidField(f"What belongs to the intention is no JSON ({error}).") from None
-    values = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    values = body_fields("intention", body)
     if values.keys() != _FIELDS:
         raise InvalidField(f"What belongs to the intention has other fields than {', '.join(sorted(_FIELDS))}.")
     for name in _TIMES:

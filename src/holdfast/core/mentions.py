@@ -31,7 +31,8 @@ def referred(text: str, said_ms: int, before: Callable[[], str | None], people: 
     found: dict[str, Any] = {}
     if times := times_in(text, said_ms):
         found["times"] = [list(span) for span in times]
-    if stands_for_something(text) and (said := before()) and (thing := referent(text, said, tuple(people))):
+    place = place_of_it(text)
+    if place is not None and (said := before()) and (thing := _referent(text, place, said, tuple(people))):
         found["it"] = thing
     return found
 
@@ -99,8 +100,9 @@ def times_in(text: str, said_ms: int) -> tuple[Span, ...]:
     if not _may_name_a_time(text[:_MOST_CHARS]):
         return ()
     found = list[Span]()
-    for sentence in re.split(r"(?<=[.!?;])\s+|\n+", text[:_MOST_CHARS]):
-        if not _may_name_a_time(sentence):
+    sentences = re.split(r"(?<=[.!?;])\s+|\n+", text[:_MOST_CHARS])
+    for sentence in sentences:
+        if len(sentences) > 1 and not _may_name_a_time(sentence):
             continue
         found += _times(sentence, said_ms)
         if len(found) >= MOST_TIMES:
@@ -126,7 +128,7 @@ def _times(sentence: str, said_ms: int) -> list[Span]:
         ahead = (WEEKDAYS.index(match["weekday"].lower()) - (today + 3)) % 7 or 7
         found.append(((today + ahead) * DAY_MS, (today + ahead + 1) * DAY_MS))
         rest = rest.replace(match[0], " ")
-    return [*found, *spans(rest, said_ms)] if _may_name_a_time(rest) else found
+    return [*found, *spans(rest, said_ms)] if rest is sentence or _may_name_a_time(rest) else found
 
 
 # What "it" stands for
@@ -174,10 +176,12 @@ def _followed() -> re.Pattern[str]:
     return re.compile(r"\s+(?:is|was|has|had|can|does|doesn't|works?|runs?|keeps?|gives?|broke|fails?|failed)\b")
 
 
-def stands_for_something(text: str) -> bool:
-    """Whether there is an "it" in a text that may stand for a thing."""
+def place_of_it(text: str) -> int | None:
+    """Where in a text the first "it" is, if that may stand for a thing."""
     place = _pronoun().search(text[:_MOST_CHARS])
-    return place is not None and not _empty_it().search(text[max(0, place.start() - 8) : place.end() + 40])
+    if place is None or _empty_it().search(text[max(0, place.start() - 8) : place.end() + 40]):
+        return None
+    return place.start()
 
 
 def referent(text: str, before: str, people: Sequence[str] = ()) -> str | None:
@@ -190,11 +194,13 @@ def referent(text: str, before: str, people: Sequence[str] = ()) -> str | None:
         before: What was said just before.
         people: Names that are no things.
     """
-    place = _pronoun().search(text[:_MOST_CHARS])
-    if place is None or not stands_for_something(text):
-        return None
+    place = place_of_it(text)
+    return None if place is None else _referent(text, place, before, people)
+
+
+def _referent(text: str, place: int, before: str, people: Sequence[str]) -> str | None:
     persons = frozenset(part.casefold() for name in people for part in (name, *name.split()))
-    if _named(text[: place.start()], persons):
+    if _named(text[:place], persons):
         return None
     things = _named(before, persons)
     return things[0] if len(things) == 1 else None

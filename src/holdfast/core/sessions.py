@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from holdfast.core import border
-from holdfast.core.codec import canonical
+from holdfast.core.codec import body_fields, canonical
 from holdfast.errors import InvalidField
 from holdfast.model import limits
 from holdfast.model.ids import parse_id
@@ -72,11 +71,7 @@ def read_session(body: str | None) -> SessionState:
     Raises:
         InvalidInput: it is not what `session_content` writes.
     """
-    try:
-        found: object = json.loads(body or "")
-    except (ValueError, RecursionError) as error:
-        raise InvalidField(f"What belongs to the session is no JSON ({error}).") from None
-    values: Mapping[str, Any] = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    values = body_fields("session", body)
     if set(values) != set(_FIELDS) or not all(isinstance(values[name], _FIELDS[name]) for name in _FIELDS):
         raise InvalidField(f"What belongs to the session has other fields than {', '.join(_FIELDS)}.")
     border.check_label(values["id"], "session")

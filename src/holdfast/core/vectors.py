@@ -74,11 +74,6 @@ class VectorTable:
         self._scales[rows] = 0
 
     @property
-    def pooled_lengths(self) -> Floats:
-        """Length of every row's pooled sum, 0 where neither the row nor a neighbour has a vector."""
-        return self._pooled
-
-    @property
     def scales(self) -> Floats:
         """Scale of every row, 0 for a row without a vector."""
         return self._scales

@@ -95,7 +95,8 @@ class Messaging:
             message_json(message)  # refuses what JSON cannot say
             fields.update(message=dict(message), shape=shape)
         kind = Kind.TOOL_CALL if said.calls or said.results else Kind.TURN
-        return self._remembering.turn_command(session, names, turn, now, kind=kind, body=body_of(**fields))
+        body = body_of(**fields)
+        return self._remembering.turn_command(session, names, turn, now, kind=kind, body=lambda _text, _said_ms: body)
 
     def _find_calls(self, session: str, said: Said, calls: dict[str, str]) -> None:
         """See to it that every result in a message has its call, in this batch or in what is held of the session."""

@@ -50,8 +50,6 @@ class Remembering:
         """The principal noted with what is written."""
         return self._actor
 
-    # Turns
-
     def add(
         self,
         session: str,
@@ -92,14 +90,16 @@ class Remembering:
             raise InvalidField(
                 f"More than {limits.BATCH:,} turns were given at once; give them in parts. Nothing was written."
             )
-        commands, is_talk = list[Take](), len(some) <= limits.TALK
+
+        def refers(text: str, said_ms: int) -> str | None:
+            return body_of(**referred(text, said_ms, before, names.values()))
+
+        commands, body = list[Take](), refers if len(some) <= limits.TALK else None
         for place, turn in enumerate(some, 1):
             try:
-                text, moment = border.check_text(border.check_turn(turn).text), border.check_moment(turn.when_ms)
-                said_ms = now if moment is None else moment
-                body = body_of(**referred(text, said_ms, before, names.values())) if is_talk else None
-                commands.append(self.turn_command(turn.session or session, names, turn, now, body=body))
-                before = partial(str, text)
+                talk = border.check_turn(turn).session or session
+                commands.append(self.turn_command(talk, names, turn, now, body=body))
+                before = partial(str, turn.text)
             except Refused as error:
                 raise (Refused(f"Turn {place}: {error}", error.reasons) if len(some) > 1 else error) from None
         return [record for record, _ in self.take_all(commands)]
@@ -113,9 +113,9 @@ class Remembering:
         operation: str = "add",
         *,
         kind: Kind = Kind.TURN,
-        body: str | None = None,
+        body: Callable[[str, int], str | None] | None = None,
     ) -> Take:
-        """What one turn asks for, checked.
+        """What one turn asks for, checked; ``body`` gives what is kept beside a text said at a time.
 
         Raises:
             InvalidInput, Refused.
@@ -129,11 +129,12 @@ class Remembering:
                 f"A turn cannot have been said at {format_when(turn.when_ms)}, more than a day after now "
                 f"({format_when(now_ms)}). Nothing was written."
             )
+        text, said_ms = border.check_text(turn.text), now_ms if turn.when_ms is None else turn.when_ms
         content = Content(
             kind=kind,
-            body=body,
-            text=border.check_text(turn.text),
-            valid_from=now_ms if turn.when_ms is None else turn.when_ms,
+            body=body(text, said_ms) if body else None,
+            text=text,
+            valid_from=said_ms,
             role=role,
             author=border.check_label(named, "author") if named else speaker,
             session=border.check_label(session, "session"),
@@ -146,8 +147,6 @@ class Remembering:
             actor=self._actor,
         )
         return self.keyed(operation, turn.key, content, timeless=turn.when_ms is None)
-
-    # Facts
 
     def remember(
         self,

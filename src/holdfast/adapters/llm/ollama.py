@@ -22,7 +22,7 @@ from holdfast.adapters.llm.http import (
     stopped,
     words,
 )
-from holdfast.adapters.llm.openai_chat import function_tools
+from holdfast.adapters.llm.openai_chat import assistant_message, function_tools
 from holdfast.adapters.service import BEARER, JsonService, Pace, member
 from holdfast.errors import InvalidField
 from holdfast.model.completion import Completion
@@ -102,17 +102,11 @@ def _completion(text: str, written: list[Mapping[str, Any]], answer: object) -> 
         )
         for call in written
     )
-    message: dict[str, Any] = {"role": "assistant", "content": text}
-    if calls:
-        message["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.written}}
-            for call in calls
-        ]
     return Completion(
         text=text,
         calls=calls,
         stop=stopped("length" if words(answer, "done_reason") == "length" else "end", calls),
-        messages=(message,),
+        messages=(assistant_message(text, calls),),
         model=words(answer, "model"),
         tokens_in=count(answer, "prompt_eval_count"),
         tokens_out=count(answer, "eval_count"),

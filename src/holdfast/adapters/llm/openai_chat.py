@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from holdfast.adapters.llm.http import (
@@ -21,7 +21,7 @@ from holdfast.adapters.llm.http import (
     words,
 )
 from holdfast.adapters.service import BEARER, JsonService, Pace, member
-from holdfast.model.completion import Completion, Stop
+from holdfast.model.completion import Completion, Stop, ToolCall
 from holdfast.model.messages import Shape
 
 _STOPS: Final[Mapping[str, Stop]] = {
@@ -145,6 +145,17 @@ def _add_to(calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> None:
     call["function"]["arguments"] += words(function, "arguments")
 
 
+def assistant_message(content: str | None, calls: Sequence[ToolCall]) -> dict[str, Any]:
+    """What a model said and calls, as a message of chat completions."""
+    message: dict[str, Any] = {"role": "assistant", "content": content}
+    if calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.written}}
+            for call in calls
+        ]
+    return message
+
+
 def _completion(
     text: str,
     refusal: str,
@@ -157,12 +168,7 @@ def _completion(
         called(words(call, "id"), words(member(call, "function"), "name"), words(member(call, "function"), "arguments"))
         for call in written
     )
-    message: dict[str, Any] = {"role": "assistant", "content": text or None if calls else text}
-    if calls:
-        message["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.written}}
-            for call in calls
-        ]
+    message = assistant_message(text or None if calls else text, calls)
     if refusal:
         message["refusal"] = refusal
     return Completion(
