@@ -10,16 +10,16 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --no-sync
 MODEL := packages/holdfast-minilm/src/holdfast_minilm/model.onnx
 
-.PHONY: run test check gates bench nightly wheels setup format clean
+.PHONY: run test check gates bench nightly wheels site setup format clean
 
 run: setup ## Set up and run the main job.
 	$(RUN) holdfast demo
 
 test: gates ## Set up and run every test, the executed documents among them.
-	$(RUN) pytest -q
+	$(RUN) pytest -q -n auto --dist worksteal
 
 check: gates ## The fast gate: everything in `gates`, public names, fast tests, executed documents.
-	$(RUN) pytest -q -m "not slow" tests/gate tests/core tests/laws tests/docs
+	$(RUN) pytest -q -n auto --dist worksteal -m "not slow" tests/gate tests/core tests/laws tests/docs
 
 gates: setup ## Format, lint, types, import rules, sizes.
 	$(RUN) ruff format --no-cache --check .
@@ -39,35 +39,24 @@ bench: setup ## Print every figure with its bound.
 	$(RUN) python -m bench.working
 	$(RUN) python -m bench.mentions
 	$(RUN) python -m bench.summaries
+	$(RUN) python -m bench.procedures_speed
+	$(RUN) python -m bench.install_size
+	$(RUN) python -m bench.hooks
+	$(RUN) python -m bench.mcp
+	$(RUN) python -m bench.window
+	$(RUN) python -m bench.context
+	$(RUN) python -m bench.agent_run
 
-nightly: setup ## The long campaigns: property tests with many more examples, long texts, 5,000 kills.
-	HOLDFAST_CAMPAIGN=nightly $(RUN) pytest -q
-	$(RUN) python -m bench.kill --kills 5000 --seconds 900
-	$(RUN) python -m bench.powercut --states 5000
-	$(RUN) python -m bench.iofaults
-	$(RUN) python -m bench.bitrot --flips 1000
-	$(RUN) python -m bench.upgrades
-	$(RUN) python -m bench.contention --writes 2500
-	$(RUN) python -m bench.mixed --keys 4000
-	$(RUN) python -m bench.retries --keys 10000
-	$(RUN) python -m bench.interleaving --count 1000
-	$(RUN) python -m bench.outage --rounds 3
-	$(RUN) python -m bench.group_commit
-	$(RUN) python -m bench.replay --histories 1000 --events 200000
-	$(RUN) python -m bench.time_travel --histories 1000
-	$(RUN) python -m bench.converge --histories 20000
-	$(RUN) python -m bench.prune_kill --kills 100
-	$(RUN) python -m bench.long_life --events 300000
-	$(RUN) python -m bench.import_kill --megabytes 50 --kills 20
-	$(RUN) python -m bench.backups --rounds 50
-	$(RUN) python -m bench.forgetting canaries
-	$(RUN) python -m bench.forgetting interleavings --count 2000
-	$(RUN) python -m bench.forgetting receipts
-	$(RUN) python -m bench.forgetting speed
-	$(RUN) python -m bench.fuzz --queries 10000
+nightly: setup ## The long campaigns: property tests with many more examples, 5,000 kills, 5,000 power cuts.
+	HOLDFAST_CAMPAIGN=nightly $(RUN) pytest -q -n auto --dist worksteal
+	$(RUN) python -m bench.nightly
+	$(RUN) python -m bench.from_wheels
 
 wheels: setup ## Build both distributions into dist/.
 	$(UV) build --all-packages --out-dir dist
+
+site: setup ## Build the documentation into build/site.
+	$(RUN) mkdocs build --strict --site-dir build/site
 
 setup: .venv/ready $(MODEL)
 

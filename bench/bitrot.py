@@ -25,8 +25,8 @@ import time
 import uuid
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -332,7 +332,7 @@ def forgotten(made: Sound, path: Path, seed: int, chance: random.Random, *, anyw
     """Forget a memory of an altered copy; gives what is wrong with what is left of it and of the others.
 
     It may be refused. Where it is not, no text of it is left, unless ``check()`` says that something is wrong, and of
-    the others every one is.
+    the others every one is that could be read of the altered copy: what its byte took away before is not the forget's.
 
     Args:
         anyway: Its text may not be left in any case.
@@ -346,6 +346,7 @@ def forgotten(made: Sound, path: Path, seed: int, chance: random.Random, *, anyw
     finally:
         connection.close()
     one = chance.choice([one for one in likely if one in made.ids] or made.ids)
+    held = _payloads(path, made.texts)
     try:
         with opened(path, made.key, seed) as memory:
             receipt = memory.forget(one)
@@ -355,11 +356,12 @@ def forgotten(made: Sound, path: Path, seed: int, chance: random.Random, *, anyw
     except Exception as error:  # noqa: BLE001 - whatever is not ours must not come out, and is reported
         return [f"{type(error).__name__} came out of forget({one}): {error}"]
     gone = {uuid.UUID(text).bytes for text in (*receipt.forgotten, *receipt.derived, *receipt.already)}
+    kept_on = _payloads(path, held)
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         left = _texts(connection)
     except apsw.Error:
-        return []
+        left = {}
     finally:
         connection.close()
     wrong = list[str]()
@@ -367,9 +369,24 @@ def forgotten(made: Sound, path: Path, seed: int, chance: random.Random, *, anyw
         kept := [seq for seq, record in made.texts.items() if record in gone and seq in left]
     ):
         wrong.append(f"forget({one}) was acknowledged, and event {kept[0]} still has its text")
-    if lost := [seq for seq, record in made.texts.items() if record not in gone and seq not in left]:
+    if lost := [seq for seq in held if made.texts[seq] not in gone and kept_on.get(seq) != held[seq]]:
         wrong.append(f"forget({one}) erased event {lost[0]}, which is about another memory")
     return wrong
+
+
+def _payloads(path: Path, seqs: Iterable[int]) -> dict[int, bytes]:
+    """Texts as they are stored, each looked up by its number; without those that cannot be read."""
+    found = dict[int, bytes]()
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        for seq in seqs:
+            with suppress(apsw.Error, UnicodeDecodeError):
+                found |= dict(
+                    connection.execute("SELECT seq, payload FROM event WHERE seq = ? AND payload NOT NULL", (seq,))
+                )
+    finally:
+        connection.close()
+    return found
 
 
 def _mended(made: Sound, memory: Memory, tally: Tally, *, deep: bool) -> Iterator[str]:

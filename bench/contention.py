@@ -9,7 +9,9 @@ in order, the readers saw versions and counts that never went back and always be
 for a version, and nobody waited for the turn longer than ten times the median.
 
 That wait is judged in turns: how many others wrote while one stood in line, which is exact, and does not depend on the
-disk or on what else the machine does. Milliseconds are printed beside it, and judged too with ``--timed``.
+disk or on what else the machine does. Milliseconds are printed beside it, and judged too with ``--timed``: all of the
+wait; what of it nobody had the turn, which is the line's own; how long a turn was held; and what syncs that wait for
+nobody take on the same disk, one after the other, once the others have ended.
 
 The exit code is 1 when anything was broken. ``--plant`` breaks it on purpose: ``blind`` leaves the version out,
 ``unfair`` takes the line away, so that who looks at the right moment writes, ``impatient`` takes the turns away, and
@@ -46,6 +48,7 @@ NAMES = tuple(f"writer-{place}" for place in range(WRITERS))
 MOST_TIMES = 10
 """How many times the median the longest wait may be."""
 READ_EVERY_S = 0.001
+BARE_SYNCS, BARE_BYTES = 1_000, 16_384
 PLANTS = ("blind", "unfair", "impatient")
 NAME = "The number of visitors is noted here."
 
@@ -56,6 +59,7 @@ class Told:
 
     Attributes:
         waits_ms, turns: Of each wait for the turn to write: how long, and how many others wrote meanwhile.
+        idle_ms, held_ms: How much of each wait nobody had the turn, and how long it was had then.
         calls_ms: How long each call took that wrote, or was refused for its version.
         conflicts: Calls that were refused for their version.
         broken: What went wrong, in words.
@@ -63,6 +67,8 @@ class Told:
 
     waits_ms: list[float] = field(default_factory=list[float])
     turns: list[int] = field(default_factory=list[int])
+    idle_ms: list[float] = field(default_factory=list[float])
+    held_ms: list[float] = field(default_factory=list[float])
     calls_ms: list[float] = field(default_factory=list[float])
     conflicts: int = 0
     reads: int = 0
@@ -105,12 +111,18 @@ def counted(
 
     @contextmanager
     def turn_taken(self: turn.Turnstile) -> Generator[None]:
-        start, stood = time.perf_counter(), [_count(written)]
+        start, stood, held_ns = time.perf_counter(), [_count(written)], _held_ns(written)
         with replaced(turn, "_last_place", _noting(turn._last_place, stood, written)), take(self):
             told.waits_ms.append(1000 * (time.perf_counter() - start))
             told.turns.append(_count(written) - stood[-1])
-            struct.pack_into("q", written, 0, _count(written) + 1)
-            yield
+            told.idle_ms.append(max(0.0, told.waits_ms[-1] - (_held_ns(written) - held_ns) / 1e6))
+            begun_ns = time.monotonic_ns()
+            struct.pack_into("qqq", written, 0, _count(written) + 1, _held_ns(written), begun_ns)
+            try:
+                yield
+            finally:
+                struct.pack_into("qqq", written, 0, _count(written), _held_ns(written), 0)
+                told.held_ms.append((time.monotonic_ns() - begun_ns) / 1e6)
 
     return turn_taken
 
@@ -128,6 +140,24 @@ def _noting(stand: Callable[[int], int], stood: list[int], written: mmap.mmap) -
 
 def _count(written: mmap.mmap) -> int:
     return struct.unpack_from("q", written)[0]
+
+
+def _held_ns(written: mmap.mmap) -> int:
+    """How long anybody had the turn, up to now."""
+    _, total, since = struct.unpack_from("qqq", written)
+    return total + (time.monotonic_ns() - since if since else 0)
+
+
+def bare_syncs_ms(folder: Path) -> list[float]:
+    """How long syncs take on this disk, of which nobody waits for another."""
+    took, page = list[float](), bytes(BARE_BYTES)
+    with (folder / "bare").open("wb", buffering=0) as file:
+        for _ in range(BARE_SYNCS):
+            start = time.perf_counter()
+            file.write(page)
+            os.fdatasync(file.fileno())
+            took.append(1000 * (time.perf_counter() - start))
+    return took
 
 
 def raise_count(memory: Memory, counter: str, told: Told, *, blind: bool) -> None:
@@ -237,7 +267,7 @@ def _write_all(pipe: int, data: bytes) -> None:
 
 def run(folder: Path, writes: int, seed: int, plant: str | None) -> tuple[list[Told], list[Told], list[str]]:
     """One campaign; gives what writers and readers told, and what was broken."""
-    path, written = folder / "shared.db", mmap.mmap(-1, 8)
+    path, written = folder / "shared.db", mmap.mmap(-1, 24)
     with Memory.open(path, embedder=None) as memory:
         counter = memory.remember(NAME, attributes={"count": 0}).id
     readers = [Process.start(lambda goes_on: read(path, counter, goes_on)) for _ in range(READERS)]
@@ -328,9 +358,12 @@ def main(arguments: list[str] | None = None) -> int:
     if all(one.turns for one in told):
         in_turns = Spread.of([float(turns) for one in told for turns in one.turns])
         in_ms = Spread.of([wait for one in told for wait in one.waits_ms])
-        print(f"waits in turns  {in_turns}")
-        print(f"waits in ms     {in_ms}")
-        print(f"calls in ms     {Spread.of([took for one in told for took in one.calls_ms])}")
+        print(f"waits in turns       {in_turns}")
+        print(f"waits in ms          {in_ms}")
+        print(f"nobody had the turn  {Spread.of([idle for one in told for idle in one.idle_ms])}")
+        print(f"turns held in ms     {Spread.of([held for one in told for held in one.held_ms])}")
+        print(f"calls in ms          {Spread.of([took for one in told for took in one.calls_ms])}")
+        print(f"bare syncs in ms     {Spread.of(bare_syncs_ms(folder))}")
         if in_turns.most > MOST_TIMES * max(1, in_turns.median):
             broken.append(f"one waited {in_turns.most:.0f} turns, more than {MOST_TIMES} times the median")
         if given.timed and in_ms.times > MOST_TIMES:

@@ -3,13 +3,15 @@
     python -m bench.iofaults --seed 7
 
 Every call that SQLite makes while a space is made, opened, written, corrected, forgotten, given vectors, folded,
-rebuilt and closed is a point: writes, writes cut short, syncs, truncations, openings, deletions, locks, and those of
-the memory that processes share. There the call fails, once or from then on, as an IO error or as a full disk. Then:
+pruned, compacted, rebuilt and closed is a point: writes, writes cut short, syncs, truncations, openings, deletions,
+locks, and those of the memory that processes share. There the call fails, once or from then on, as an IO error or as a
+full disk. Then:
 
 - the error reaches the caller as a `StoreError` (`StoreFull` for a full disk), or the call was done all the same;
 - what was there before reads as before, while the disk fails and after it;
 - once the disk works the space takes a write, as it is or after it was opened again;
-- a failed call left nothing behind, a call that returned left all of it, ``check()`` finds nothing;
+- a failed call left nothing behind (pruning, which is several writes: some of them), a call that returned left all of
+  it, ``check()`` finds nothing;
 - after a power cut too (`bench.recorder`), on a disk that never gets what a failed sync was to write.
 
 The exit code is 1 when one of these is broken. ``--plant`` breaks the promise on purpose, to see that this notices.
@@ -24,7 +26,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +43,7 @@ from holdfast.adapters.sqlite.store import SqliteStore
 from holdfast.errors import Gone, HoldfastError, StoreError, StoreFull
 from holdfast.memory import Memory
 from holdfast.model.reports import Turn
+from holdfast.services import pruning
 from holdfast.testing.embedders import HashEmbedder
 
 BUSY_MS = 20
@@ -54,6 +57,10 @@ LETS_READ = ("write", "short write", "sync", "truncate", "delete")
 """While only these fail, everything can be read. The others may be part of reading."""
 PLANTS = ("swallowed-commit", "deaf-sync")
 TEXTS = [f"fact {number} " + "with more words " * 60 for number in range(4)]
+VERSIONS = 12
+"""Of one of the facts, so that there is something to prune."""
+PRUNED_AT_ONCE = 4
+"""Events that are dropped in one write, so that few take several writes."""
 AFTER = "written after the disk worked again"
 
 
@@ -81,6 +88,8 @@ class Act:
     size: int = 1
     changes: frozenset[int] = frozenset()
     """Places of the memories that it changes."""
+    is_whole: bool = True
+    """Whether it is there whole or not at all, also where it failed."""
 
 
 def _turns(memory: Memory, _ids: list[str]) -> int:
@@ -104,6 +113,15 @@ def _add_many(memory: Memory, _ids: list[str]) -> None:
     memory.session("new").add_many(Turn(speaker="user", text=f"turn {n} " + "long " * 1_500) for n in range(12))
 
 
+def _prune(memory: Memory, _ids: list[str]) -> None:
+    memory.storage.prune(keep_days=0, superseded=True, dry_run=False)
+
+
+def _is_tidy(memory: Memory, _ids: list[str]) -> int:
+    """Whether no superseded memory is held."""
+    return int(memory.summary().superseded == 0)
+
+
 ACTS: dict[str, Act] = {
     "add": Act(lambda m, _: m.session("new").add("user", "a turn"), _turns),
     "add many": Act(_add_many, _turns, 12),
@@ -114,6 +132,9 @@ ACTS: dict[str, Act] = {
         changes=frozenset({2}),
     ),
     "forget": Act(lambda m, ids: m.forget(ids[1]), _is_gone, changes=frozenset({1})),
+    "snapshot": Act(lambda m, _: m.storage.snapshot(), lambda _m, _ids: 0, 0),
+    "prune": Act(_prune, _is_tidy, is_whole=False),
+    "compact": Act(lambda m, _: m.storage.compact(), lambda _m, _ids: 0, 0),
     "settle": Act(lambda m, _: m.settle(5.0), lambda _m, _ids: 0, 0),
     "recall": Act(lambda m, _: m.recall("fact words"), lambda _m, _ids: 0, 0),
     "rebuild": Act(lambda m, _: m.storage.rebuild(), lambda _m, _ids: 0, 0),
@@ -145,12 +166,15 @@ class Bench:
         self._folder.mkdir()
         with Memory.open(self._path, embedder=HashEmbedder(16)) as memory:
             self._ids = [memory.remember(text).id for text in TEXTS]
+            for place in range(VERSIONS):
+                memory.revise(self._ids[3], importance=place / VERSIONS)
+            memory.correct(memory.remember("a fact that was wrong " * 200).id, "a fact that is right")
             memory.settle(10.0)
         self._made = self._path.read_bytes()
 
-    def points(self) -> Iterator[Point]:
+    def points(self, acts: Sequence[str] = tuple(ACTS)) -> Iterator[Point]:
         """Every call of every act, once and lasting."""
-        for name in ACTS:
+        for name in acts:
             for kind, error in KINDS:
                 tape, memory = self._begun(name)
                 with self._planned(Point(name, kind, error, False, 0)):
@@ -321,7 +345,7 @@ class Bench:
                 if place not in act.changes and memory.get(record_id).text != TEXTS[place]:
                     outcome.wrong.append(f"fact {place} was altered, {when}")
             found = act.found(memory, held) if held else 0
-            if found not in ((0, act.size) if wanted is None else (wanted,)):
+            if found not in ((0, act.size) if wanted is None or not (wanted or act.is_whole) else (wanted,)):
                 outcome.wrong.append(f"{found} of {act.size} parts are there where {wanted} belong, {when}")
             if after and not any(record.text == AFTER for record in memory.records()):
                 outcome.wrong.append(f"what was written next is lost, {when}")
@@ -350,6 +374,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a campaign and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m bench.iofaults", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--points", type=int, default=None, help="so many points, by chance; all by default")
+    parser.add_argument(
+        "--acts", nargs="*", choices=tuple(ACTS), default=tuple(ACTS), help="only these; all by default"
+    )
     parser.add_argument("--seed", type=int, default=None, help="repeat the choices of an earlier campaign")
     parser.add_argument("--folder", type=Path, default=None, help="where to keep the spaces; temporary by default")
     parser.add_argument("--plant", choices=PLANTS, default=None, help="break the promise on purpose")
@@ -360,21 +387,23 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"seed {seed}", flush=True)
     chance, start = random.Random(seed), time.monotonic()
     connection.BUSY_MS = folding.BUSY_MS = BUSY_MS
+    pruning.PER_COMMIT = PRUNED_AT_ONCE
     recorder = Recorder()
     bench = Bench(recorder, folder)
-    points = list(bench.points())
+    points = list(bench.points(given.acts))
     known = len(points)
     if given.points is not None and given.points < known:
         points = chance.sample(points, given.points)
     planted(given.plant, recorder)
-    failed = _judge_all(bench, points, chance)
+    failed = _judge_all(bench, points, chance, stops=given.plant is not None)
     recorder.unregister()
     print(f"points {len(points)} of {known}  broken {failed}  seed {seed}  {time.monotonic() - start:.0f} s")
     shutil.rmtree(folder)
     return 1 if failed else 0
 
 
-def _judge_all(bench: Bench, points: list[Point], chance: random.Random) -> int:
+def _judge_all(bench: Bench, points: list[Point], chance: random.Random, *, stops: bool) -> int:
+    """Judge every point, or as many as it takes to see one broken; gives how many are."""
     failed, reached, raised, passed, reopened = 0, 0, 0, 0, 0
     for number, point in enumerate(points):
         outcome = bench.judge(point, chance)
@@ -386,6 +415,8 @@ def _judge_all(bench: Bench, points: list[Point], chance: random.Random) -> int:
             failed += 1
             for line in outcome.wrong if failed <= 20 else ():
                 print(f"  {point}: {line}", flush=True)
+            if stops:
+                break
         if number % 250 == 249:
             print(f"  {number + 1} points", file=sys.stderr, flush=True)
     print(f"reached {reached}: told {raised}, done all the same {passed}; opened again to write {reopened}")

@@ -26,9 +26,19 @@ if TYPE_CHECKING:
     from holdfast.model.house import DropPreview, DropReceipt, HouseHit, HouseRecollection
     from holdfast.model.messages import Messages
     from holdfast.model.moving import BackupReport, Lost, MarkdownReport, RestoreReport
+    from holdfast.model.procedures import (
+        CallStep,
+        Procedure,
+        ProcedureInput,
+        ProcedureMatch,
+        ProcedureMatches,
+        PromptStep,
+        Triggers,
+    )
     from holdfast.model.sessions import SessionFound, SessionInfo
     from holdfast.model.snapshots import CompactReport, PruneReport, SnapshotReport
     from holdfast.model.tiers import Eviction, Retrieval, TierSpec
+    from holdfast.model.window import Window
     from holdfast.model.working import Working
     from holdfast.recovery import restore
     from holdfast.session import Session
@@ -41,6 +51,7 @@ _LAZY = {
     "AsyncSession": "holdfast.session_aio",
     "AuditEntry": "holdfast.model.access",
     "BackupReport": "holdfast.model.moving",
+    "CallStep": "holdfast.model.procedures",
     "CompactReport": "holdfast.model.snapshots",
     "DropPreview": "holdfast.model.house",
     "DropReceipt": "holdfast.model.house",
@@ -58,7 +69,12 @@ _LAZY = {
     "Memory": "holdfast.memory",
     "Messages": "holdfast.model.messages",
     "OpenTelemetryMetrics": "holdfast.adapters.metrics.opentelemetry",
+    "Procedure": "holdfast.model.procedures",
+    "ProcedureInput": "holdfast.model.procedures",
+    "ProcedureMatch": "holdfast.model.procedures",
+    "ProcedureMatches": "holdfast.model.procedures",
     "PrometheusMetrics": "holdfast.adapters.metrics.prometheus",
+    "PromptStep": "holdfast.model.procedures",
     "PruneReport": "holdfast.model.snapshots",
     "Quota": "holdfast.model.access",
     "RestoreReport": "holdfast.model.moving",
@@ -70,7 +86,9 @@ _LAZY = {
     "SnapshotReport": "holdfast.model.snapshots",
     "SpaceEntry": "holdfast.model.access",
     "TierSpec": "holdfast.model.tiers",
+    "Triggers": "holdfast.model.procedures",
     "Usage": "holdfast.model.access",
+    "Window": "holdfast.model.window",
     "Working": "holdfast.model.working",
     "restore": "holdfast.recovery",
 }
@@ -86,6 +104,7 @@ __all__ = [
     "AuditReport",
     "Audited",
     "BackupReport",
+    "CallStep",
     "CompactReport",
     "DropPreview",
     "DropReceipt",
@@ -115,7 +134,12 @@ __all__ = [
     "OpenTelemetryMetrics",
     "Origin",
     "Policy",
+    "Procedure",
+    "ProcedureInput",
+    "ProcedureMatch",
+    "ProcedureMatches",
     "PrometheusMetrics",
+    "PromptStep",
     "Proof",
     "PruneReport",
     "Quota",
@@ -136,12 +160,14 @@ __all__ = [
     "SpaceEntry",
     "Summary",
     "TierSpec",
+    "Triggers",
     "Trust",
     "Turn",
     "Usage",
     "Verdict",
     "Verification",
     "Why",
+    "Window",
     "Working",
     "__version__",
     "restore",

@@ -26,6 +26,7 @@ from holdfast.model.times import When
 from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.ports.language_model import LanguageModel
 from holdfast.ports.metrics import Metrics
 from holdfast.session_aio import AsyncSession as AsyncSession
 from holdfast.threads import Threads
@@ -58,12 +59,13 @@ class AsyncMemory(AsyncGrouped):
         tokenizer: Count | str | Path | None = None,
         metrics: Metrics | None = None,
         tiers: Iterable[TierSpec] | None = None,
+        model: LanguageModel | str | None = None,
     ) -> Self:
         """See `Memory.open`."""
         threads = Threads("holdfast")
         opening = partial(
             Memory.open, path, embedder=embedder, as_=as_, read_only=read_only, create=create, clock=clock,
-            policy=policy, touches=touches, key=key, tokenizer=tokenizer, metrics=metrics, tiers=tiers,
+            policy=policy, touches=touches, key=key, tokenizer=tokenizer, metrics=metrics, tiers=tiers, model=model,
         )  # fmt: skip
         return cls(await threads.opened(opening), threads)
 

@@ -3,12 +3,14 @@
 A file is TOML, named ``holdfast.toml``, in the working folder or in the user's configuration folder
 (``$XDG_CONFIG_HOME/holdfast``); where both set a key, the working folder's wins. Keys: ``db`` (a path, relative to the
 file it stands in), ``embedder``, ``principal``, ``house`` (a folder, relative likewise), ``keyring`` (a file with keys,
-relative likewise; only in the user's own file), ``touches`` (true or false: whether who reads what is counted; a file
-only), and the tables ``[policy]``: what may be kept, see ``holdfast.core.policy.settings``, and ``[retention]``: how
-much history `holdfast prune` leaves (``keep_days``, ``superseded``), and a
-table ``[tiers.NAME]`` for each tier, see ``holdfast.core.tiers``. Variables: ``HOLDFAST_DB``,
-``HOLDFAST_EMBEDDER``, ``HOLDFAST_PRINCIPAL``,
-``HOLDFAST_HOUSE``, ``HOLDFAST_KEYRING``, and ``HOLDFAST_KEY`` for one key itself. A library call reads none of these.
+relative likewise; only in the user's own file), ``model`` (the language model that sums up, see
+`holdfast.adapters.llm.resolve`; only in the user's own file, and its key only in the variable ``HOLDFAST_MODEL_KEY``),
+``touches`` (true or false: whether who reads what is counted; a file only), and the tables ``[policy]``: what may be
+kept, see ``holdfast.core.policy.settings``, and ``[retention]``: how much history `holdfast prune` leaves
+(``keep_days``, ``superseded``), ``[hooks]``: what the hooks of coding agents may do, see `Hooks` (the user's own file
+only), and a table ``[tiers.NAME]`` for each tier, see ``holdfast.core.tiers``. Variables: ``HOLDFAST_DB``,
+``HOLDFAST_EMBEDDER``, ``HOLDFAST_PRINCIPAL``, ``HOLDFAST_HOUSE``, ``HOLDFAST_KEYRING``, ``HOLDFAST_MODEL``, and
+``HOLDFAST_KEY`` for one key itself. A library call reads none of these.
 
 A file in the working folder may have come with the folder, so where both have a policy, of each setting the
 stricter one holds.
@@ -21,7 +23,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,13 +35,35 @@ if TYPE_CHECKING:
     from holdfast.model.tiers import TierSpec
 
 FILE = "holdfast.toml"
-KEYS: tuple[str, ...] = ("db", "embedder", "principal", "house", "keyring")
+KEYS: tuple[str, ...] = ("db", "embedder", "principal", "house", "keyring", "model")
 VARIABLES: Mapping[str, str] = {key: f"HOLDFAST_{key.upper()}" for key in KEYS}
 _OPTIONS: Mapping[str, str] = {key: "--as" if key == "principal" else f"--{key}" for key in KEYS}
 KEY_VARIABLE = "HOLDFAST_KEY"
 """The key of one space itself; other programs of the user can read it, so a keyring is better."""
 _FILE_BYTES = 1_000_000
 _BUILT_IN = "built in"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the hooks of coding agents may do; see `holdfast.integrations.coding_agents`.
+
+    Attributes:
+        tokens: The most that is put into a conversation at once; 0 puts nothing there.
+        ms: The most that an agent waits for a hook.
+        idle_minutes: After so long without an event the resident process ends.
+        capture: Transcripts are taken in.
+        min_confidence: Put in nothing where a recall is less sure than this, 0 to 1.
+    """
+
+    tokens: int = 600
+    ms: int = 500
+    idle_minutes: int = 30
+    capture: bool = True
+    min_confidence: float = 0.0
+
+
+_HOOK_RANGES = {"tokens": (0, 10_000), "ms": (100, 10_000), "idle_minutes": (1, 1_440), "min_confidence": (0, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +80,8 @@ class Settings:
         touches: Whether who reads what is counted; true unless a file says otherwise.
         tiers: What files say of tiers, the strongest last.
         retention: How much history `holdfast prune` leaves, if a file says so.
+        hooks: What the hooks of coding agents may do.
+        model: The language model that sums up: ``none``, or such as ``anthropic:MODEL`` or ``ollama:MODEL[@URL]``.
         house: The folder of the house, if one was named.
         spaces: Names of spaces of the house that were asked for, empty for all; None where a file is used.
         keyring: The file with the keys of encrypted spaces, if one was named.
@@ -75,6 +101,8 @@ class Settings:
     touches: bool = True
     retention: Retention | None = None
     tiers: tuple[TierSpec, ...] = ()
+    hooks: Hooks = Hooks()
+    model: str = "none"
 
 
 def load_settings(
@@ -106,6 +134,7 @@ def load_settings(
     touches = True
     tiers: tuple[TierSpec, ...] = ()
     retention: Retention | None = None
+    hooks = Hooks()
     for path, own in ((_user_file(environment), True), (folder / FILE, False)):
         if not files or path is None or not path.is_file():
             continue
@@ -114,6 +143,7 @@ def load_settings(
         tiers = (*tiers, *_tiers(path, table.pop("tiers", None), own=own))
         touches = _switch(path, table.pop("touches", None), touches)
         retention = _retention(path, table.pop("retention", None), retention)
+        hooks = _hooks(path, table.pop("hooks", None), hooks, own=own)
         for key, value in _read(path, table, own=own).items():
             values[key], told_by[key] = value, str(path)
         read.insert(0, path)
@@ -137,7 +167,7 @@ def load_settings(
         _absolute(values["house"], folder) if "house" in values else None,
         keyring=keyring, key=None if keyring else _key(environment.get(KEY_VARIABLE, "")), touches=touches,
         tiers=tiers,
-        retention=retention,
+        retention=retention, hooks=hooks, model=values.get("model", "none"),
     )  # fmt: skip
 
 
@@ -221,6 +251,27 @@ def _switch(path: Path, said: object, before: bool) -> bool:
     return before if said is None else said
 
 
+def _hooks(path: Path, said: Any, before: Hooks, *, own: bool) -> Hooks:
+    """What a file says of the hooks of coding agents; only the user's own may."""
+    if said is None:
+        return before
+    if not own:
+        raise InvalidField(
+            f"{path} has a table [hooks]. A file that comes with a folder may not say what hooks do; put it in "
+            f"{_user_file(os.environ) or 'your own configuration'}."
+        )
+    table = dict(cast("Mapping[str, Any]", said)) if isinstance(said, Mapping) else {"hooks": said}
+    for key, value in table.items():
+        least, most = _HOOK_RANGES.get(key, (0, -1))
+        is_number = isinstance(value, float if key == "min_confidence" else int) and not isinstance(value, bool)
+        if not (isinstance(value, bool) if key == "capture" else is_number and least <= value <= most):
+            ranges = ", ".join(f"{name} from {least:,} to {most:,}" for name, (least, most) in _HOOK_RANGES.items())
+            raise InvalidField(
+                f"[hooks] in {path} sets {key} to {value!r:.80}; expected {ranges}, capture = true or false."
+            )
+    return replace(before, **table)
+
+
 def _retention(path: Path, said: Any, before: Retention | None) -> Retention | None:
     """What a file says of the history, or what was said before; a folder's file keeps no less than the user's."""
     if said is None:
@@ -275,8 +326,8 @@ def _read(path: Path, table: Mapping[str, Any], *, own: bool) -> dict[str, str]:
     """The keys a file sets; ``own`` says that it is the user's, not one that came with a folder."""
     if unknown := sorted(set(table) - set(KEYS)):
         raise InvalidField(
-            f"{path} sets unknown key {unknown[0]!r}; known are {', '.join(KEYS)}, touches, policy, retention and "
-            "tiers."
+            f"{path} sets unknown key {unknown[0]!r}; known are {', '.join(KEYS)}, touches, policy, retention, "
+            "hooks and tiers."
         )
     values = {key: _acceptable(f"{key} in {path}", value) for key, value in table.items()}
     embedder = values.get("embedder", "")
@@ -290,6 +341,11 @@ def _read(path: Path, table: Mapping[str, Any], *, own: bool) -> dict[str, str]:
         raise InvalidField(
             f"{path} names a keyring. A file that comes with a folder may not choose who can read your memories; put "
             f"it in {_user_file(os.environ) or 'your own configuration'}, HOLDFAST_KEYRING or --keyring."
+        )
+    if not own and values.get("model", "none").lower() != "none":
+        raise InvalidField(
+            f"{path} names a language model. A file that comes with a folder may not choose where your memories are "
+            f"sent; put it in {_user_file(os.environ) or 'your own configuration'} or HOLDFAST_MODEL."
         )
     if values.get("keyring", "none").lower() != "none":
         values["keyring"] = str(_absolute(values["keyring"], path.parent))

@@ -16,6 +16,7 @@ succeed later without a change by the caller.
     ├── HistoryPruned
     ├── NotAllowed
     ├── Refused
+    │   └── Recalled
     ├── StoreError
     │   ├── NotASpace            ├── NewerSchema       ├── Damaged
     │   ├── StoreReadOnly        ├── StoreFull         ├── StoreBusy
@@ -34,6 +35,8 @@ succeed later without a change by the caller.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class HoldfastError(Exception):
@@ -138,6 +141,16 @@ class Refused(HoldfastError):
     def __init__(self, message: str | None = None, reasons: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.reasons = reasons
+
+
+class Recalled(Refused):
+    """These words were recalled from this memory before and are not learned again. Nothing was written."""
+
+    def __init__(
+        self, message: str | None = None, reasons: tuple[str, ...] = (), *, memories: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message, reasons)
+        self.memories = tuple(memories)
 
 
 class StoreError(HoldfastError):

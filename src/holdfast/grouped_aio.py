@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from holdfast.groups_aio import AsyncAdmission, AsyncExpectations, AsyncRecalls, AsyncStorage
 from holdfast.memory import Memory
+from holdfast.model.records import Scalar
+from holdfast.model.times import When
 from holdfast.threads import Threads
 
 if TYPE_CHECKING:  # what most programs never use is loaded when it is first asked for
+    from holdfast.agent_tools_aio import AsyncAgentTools
     from holdfast.blocks_aio import AsyncBlocks
+    from holdfast.checkpoints_aio import AsyncCheckpoints
+    from holdfast.files_aio import AsyncFiles
     from holdfast.intentions_aio import AsyncIntentions
+    from holdfast.items_aio import AsyncItems
+    from holdfast.model.context import Context
+    from holdfast.procedures_aio import AsyncProcedures
     from holdfast.session_aio import AsyncEpisodes, AsyncSessions, AsyncTiers
 
 
@@ -49,11 +58,39 @@ class AsyncGrouped:
         return AsyncBlocks(self._memory.blocks, self._threads)
 
     @cached_property
+    def files(self) -> AsyncFiles:
+        """See `holdfast.grouped.Grouped.files`."""
+        from holdfast.files_aio import AsyncFiles
+
+        return AsyncFiles(self._memory.files, self._threads)
+
+    @cached_property
+    def items(self) -> AsyncItems:
+        """See `holdfast.grouped.Grouped.items`."""
+        from holdfast.items_aio import AsyncItems
+
+        return AsyncItems(self._memory.items, self._threads)
+
+    @cached_property
+    def checkpoints(self) -> AsyncCheckpoints:
+        """See `holdfast.grouped.Grouped.checkpoints`."""
+        from holdfast.checkpoints_aio import AsyncCheckpoints
+
+        return AsyncCheckpoints(self._memory.checkpoints, self._threads)
+
+    @cached_property
     def intentions(self) -> AsyncIntentions:
         """See `holdfast.grouped.Grouped.intentions`."""
         from holdfast.intentions_aio import AsyncIntentions
 
         return AsyncIntentions(self._memory.intentions, self._threads)
+
+    @cached_property
+    def procedures(self) -> AsyncProcedures:
+        """See `holdfast.grouped.Grouped.procedures`."""
+        from holdfast.procedures_aio import AsyncProcedures
+
+        return AsyncProcedures(self._memory.procedures, self._threads)
 
     @cached_property
     def sessions(self) -> AsyncSessions:
@@ -75,3 +112,24 @@ class AsyncGrouped:
         from holdfast.session_aio import AsyncTiers
 
         return AsyncTiers(self._memory.tiers, self._threads)
+
+    async def context(
+        self,
+        budget_tokens: int = 4_000,
+        about: str | None = None,
+        *,
+        now: When | None = None,
+        shares: Mapping[str, float] | None = None,
+        facts: Mapping[str, Scalar] | None = None,
+    ) -> Context:
+        """See `holdfast.grouped.Grouped.context`."""
+        return await self._threads.run(self._memory.context, budget_tokens, about, now=now, shares=shares, facts=facts)
+
+    def tools(
+        self, *, only: Sequence[str] | None = None, read_only: bool = False, result_tokens: int = 1_500
+    ) -> AsyncAgentTools:
+        """See `holdfast.grouped.Grouped.tools`."""
+        from holdfast.agent_tools_aio import AsyncAgentTools
+
+        group = self._memory.tools(only=only, read_only=read_only, result_tokens=result_tokens)
+        return AsyncAgentTools(group, self._threads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -25,14 +25,16 @@ from holdfast.model.filters import Where
 from holdfast.model.house import DropPreview, DropReceipt, HouseRecollection
 from holdfast.model.ids import id_text, parse_id
 from holdfast.model.policy import Policy
+from holdfast.model.tiers import TierSpec
 from holdfast.model.times import When
 from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.ports.language_model import LanguageModel
 from holdfast.ports.metrics import Metrics
 from holdfast.services.across import joined
 from holdfast.services.sharing import Sharing
-from holdfast.wiring import count_of, meter_of
+from holdfast.wiring import count_of, language_model, meter_of, tier_specs
 
 SPACES_AT_ONCE = 1_000
 """The most spaces of one recall."""
@@ -67,12 +69,14 @@ class Holdfast:
         touches: bool = True,
         tokenizer: Count | str | Path | None = None,
         metrics: Metrics | None = None,
+        tiers: Iterable[TierSpec] | None = None,
+        model: LanguageModel | str | None = None,
     ) -> Self:
         """Open the house in a folder, making both first where there are none; finishes what a crash left undone.
 
         Args:
             as_: Who acts where a call does not say.
-            embedder, clock, touches, tokenizer, metrics: As for `Memory.open`, for all spaces.
+            embedder, clock, touches, tokenizer, metrics, tiers, model: As for `Memory.open`, for all spaces.
             create: Make a house where there is none.
             policy: What may be kept in every space, through this opening of the house. A space may have a policy of
                 its own (see `restrict`): of each setting the stricter one holds.
@@ -86,11 +90,12 @@ class Holdfast:
         principal, policy = check_principal(as_), check_policy(policy)
         path, clock = Path(border.check_path(folder)).expanduser(), clock or SystemClock()
         check_keyring(path, keyring)
-        count, _ = count_of(tokenizer), meter_of(metrics, clock)  # both raise before anything is made
+        count, _ = count_of(tokenizer), meter_of(metrics, clock)  # these raise before anything is made
+        checked, llm = tier_specs(tiers), language_model(model)
         registry = open_registry(path, create=create)
         try:
             sharing = Sharing(registry, clock)
-            spaces = OpenSpaces(path, sharing, embedder, clock, policy, keyring, touches, count, metrics)
+            spaces = OpenSpaces(path, sharing, embedder, clock, policy, keyring, touches, count, metrics, checked, llm)
             house = cls(sharing, spaces, clock, principal)
             house._repair()
         except BaseException:
@@ -323,16 +328,12 @@ class Holdfast:
         }
         hits, text = joined(found, query, limit, budget_tokens, self._spaces.count)
         return HouseRecollection(
-            query=query,
-            hits=tuple(hits),
-            text=text,
-            tokens=self._spaces.count(text) if text else 0,
+            query=query, hits=tuple(hits), text=text, tokens=self._spaces.count(text) if text else 0,
             confidence=max((one.confidence for one in found.values()), default=0.0),
             by_space={name: one.confidence for name, one in found.items()},
             degraded="; ".join(dict.fromkeys(one.degraded for one in found.values() if one.degraded)) or None,
-            pending=sum(one.pending for one in found.values()),
-            took_ms=(self._clock.monotonic_s() - start) * 1000,
-        )
+            pending=sum(one.pending for one in found.values()), took_ms=(self._clock.monotonic_s() - start) * 1000,
+        )  # fmt: skip
 
     # Keeping
 
@@ -343,8 +344,7 @@ class Holdfast:
     def check(self, *, as_: str | None = None) -> list[str]:
         """What is wrong with the house, in words; empty when all is well. Only who administers the house may.
 
-        Looks at the registry, the chain of its audit, and whether spaces and files belong together; for what is
-        inside a space see `Memory.check`.
+        Looks at the registry, the chain of its audit, and whether spaces and files belong together, not into spaces.
         """
         problems = self._sharing.problems(self._who(as_))
         held = {space.id: space for space in self._sharing.held()}

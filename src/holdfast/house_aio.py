@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,10 +15,12 @@ from holdfast.model.erasure import Verification
 from holdfast.model.filters import Where
 from holdfast.model.house import DropPreview, DropReceipt, HouseRecollection
 from holdfast.model.policy import Policy
+from holdfast.model.tiers import TierSpec
 from holdfast.model.times import When
 from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
+from holdfast.ports.language_model import LanguageModel
 from holdfast.ports.metrics import Metrics
 from holdfast.threads import Threads
 
@@ -44,6 +46,8 @@ class AsyncHoldfast:
         touches: bool = True,
         tokenizer: Count | str | Path | None = None,
         metrics: Metrics | None = None,
+        tiers: Iterable[TierSpec] | None = None,
+        model: LanguageModel | str | None = None,
     ) -> Self:
         """See `Holdfast.open`."""
         threads = Threads("holdfast-house")
@@ -60,6 +64,8 @@ class AsyncHoldfast:
                 touches=touches,
                 tokenizer=tokenizer,
                 metrics=metrics,
+                tiers=tiers,
+                model=model,
             )
         except BaseException:
             threads.shutdown()

@@ -22,10 +22,12 @@ from holdfast.errors import Closed, Damaged, InvalidField, NotAllowed, NotASpace
 from holdfast.model.access import OWNER, HeldSpace, Quota, Usage
 from holdfast.model.ids import Id
 from holdfast.model.policy import Policy
+from holdfast.model.tiers import Tiers
 from holdfast.model.tokens import Count
 from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.ports.keys import SpaceKeys
+from holdfast.ports.language_model import LanguageModel
 from holdfast.ports.metrics import Metrics
 from holdfast.ports.store import SpaceStore
 from holdfast.services.quotas import MINUTE_MS, LimitedStore
@@ -113,6 +115,8 @@ class OpenSpaces:
         touches: bool = True,
         count: Count | None = None,
         metrics: Metrics | None = None,
+        tiers: Tiers | None = None,
+        model: LanguageModel | None = None,
     ) -> None:
         self.count = count_of(count)
         self._folder = folder
@@ -123,6 +127,8 @@ class OpenSpaces:
         self._keyring = keyring
         self._touches = touches
         self._metrics = metrics
+        self._tiers = tiers
+        self._model = model
         self._lock = threading.Lock()
         self._closed = False
         self._open: weakref.WeakValueDictionary[bytes, Handle] = weakref.WeakValueDictionary()
@@ -164,7 +170,7 @@ class OpenSpaces:
             opened = open_space(
                 str(path), self._embedder, OWNER, read_only=False, create=False, clock=self._clock,
                 key=self._key_of(space.id), touches=self._touches, tokenizer=self.count, house_keys=self._check_keys,
-                metrics=self._metrics,
+                metrics=self._metrics, tiers=self._tiers, model=self._model,
             )  # fmt: skip
         except StoreError:
             self._refuse_dropped(space)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from holdfast.model.encryption import FileKey
     from holdfast.model.intentions import Intention
     from holdfast.model.tiers import TierSpec
+    from holdfast.ports.language_model import LanguageModel
     from holdfast.ports.metrics import Metrics
 
 
@@ -58,6 +59,7 @@ class Memory(Grouped):
         tokenizer: Count | str | Path | None = None,
         metrics: Metrics | None = None,
         tiers: Iterable[TierSpec] | None = None,
+        model: LanguageModel | str | None = None,
     ) -> Self:
         """Open the space in a file, making it first where there is none.
 
@@ -66,8 +68,7 @@ class Memory(Grouped):
             embedder: A model; ``"auto"`` finds one (see `holdfast.adapters.embed.resolve`) and goes
                 on without where there is none; a folder or address of one; or None to recall by words only.
             as_: Name of the principal who acts, noted with what is written. The caller's own word.
-            read_only: Never write; the file must be there.
-            create: Make the file where it is missing.
+            read_only, create: Never write, the file must be there; or make the file where it is missing.
             policy: What may be kept, see `holdfast.Policy`; None keeps everything as it is said.
             clock: Where times and randomness come from; the machine's own by default.
             touches: Count who reads what, for `summary`, `history` and `why`; never counted when read-only.
@@ -75,6 +76,7 @@ class Memory(Grouped):
             tokenizer: Counts the tokens of a budget: a function of a text, or a ``tokenizer.json``; else estimated.
             metrics: Is told how long calls take, what recalls come to and how the space grows; nothing is where None.
             tiers: In place of the default ones of their names, or beside them; see `holdfast.TierSpec`.
+            model: Sums up sessions, such as ``"ollama:qwen3"`` (`holdfast.adapters.llm.resolve`); extracts where None.
 
         Raises:
             KeyNeeded, WrongKey, NotEncrypted: the key does not fit; the file was not changed.
@@ -83,7 +85,7 @@ class Memory(Grouped):
         """
         space = open_space(
             check_path(path), embedder, as_, read_only=read_only, create=create, clock=clock, policy=policy,
-            touches=touches, key=key, tokenizer=tokenizer, metrics=metrics, tiers=tiers,
+            touches=touches, key=key, tokenizer=tokenizer, metrics=metrics, tiers=tiers, model=model,
         )  # fmt: skip
         return cls(space)
 
@@ -220,8 +222,7 @@ class Memory(Grouped):
 
         Raises:
             NotFound: one of the ids is unknown; then nothing is forgotten.
-            ConfirmationNeeded: a token is needed, or the given one stands for another set of memories.
-            InvalidInput: no condition, or one that is not acceptable.
+            ConfirmationNeeded, InvalidInput: a token is needed, or is of other memories; no condition that can be one.
         """
         selection = self._space.forgetting.selection(
             ids, about=about, mentions=mentions, session=session, since=since, until=until, where=where, query=query,
@@ -299,9 +300,8 @@ class Memory(Grouped):
         until: When | None = None, about: str | None = None, session: str | None = None, key: str | None = None,
     ) -> Intention:  # fmt: skip
         """See `holdfast.intentions.Intentions.add`."""
-        add = self.intentions.add
         of = {"about": about, "session": session, "key": key}
-        return add(text, when=when, event=event, condition=condition, until=until, **of)
+        return self.intentions.add(text, when=when, event=event, condition=condition, until=until, **of)
 
     def get(self, id: str) -> Record:  # noqa: A002
         """One memory, live or superseded.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from holdfast.adapters.keyring import Keyring
+from holdfast.adapters.sqlite.connection import followed
 from holdfast.core.border import check_path, check_receipt
 from holdfast.errors import InvalidField
 from holdfast.model.access import OWNER
@@ -69,5 +70,5 @@ def restore(
     kept = tuple(check_receipt(one) for one in receipts)
     events = () if journal is None else kept_events(check_path(journal))
     wanted = Wanted(moment=at, seq=seq, kept=kept, events=events, replace=replace, dry_run=dry_run)
-    files = [Path(check_path(one)).expanduser() for one in (backup, path)]
+    files = [followed(Path(check_path(one)).expanduser()) for one in (backup, path)]
     return restoring(clock, as_, key, there_key).restore(files[0], files[1], wanted, progress)

@@ -11,7 +11,10 @@ from holdfast.model.times import When
 from holdfast.space import Space
 
 if TYPE_CHECKING:  # what most programs never use is loaded when it is first asked for
+    from holdfast.agent_tools import AgentTools
+    from holdfast.model.context import Context
     from holdfast.model.messages import Message, Messages
+    from holdfast.model.window import Window
     from holdfast.model.working import Working
     from holdfast.session_groups import Scratch
     from holdfast.talk import Talk
@@ -50,6 +53,7 @@ class Session:
         self._is_kept = idle_ttl_s is None
         self._last_ms: int | None = None
         self._last_text: str | None = None
+        self._foresees = False
 
     # Turns
 
@@ -160,6 +164,90 @@ class Session:
         """
         return self._talk.messages.messages(self.id, shape, limit, full=full, strict=strict)
 
+    def window(
+        self,
+        max_tokens: int | None = None,
+        *,
+        shape: str = "openai",
+        max_items: int | None = None,
+        max_age_s: float | None = None,
+        strategy: str | None = None,
+        keep_last: int | None = None,
+    ) -> Window:
+        """The part of the conversation that fits into a prompt, never more than ``max_tokens``.
+
+        What the system said and the newest messages are there as they were. From 80% of the window on the older ones
+        leave in one step, so that what comes first stays the same for many turns and a provider's prompt cache keeps
+        hitting. They stay in the space, and `recall` finds them; what they came to is kept and goes with any of them.
+        A call of a tool and its results are never separated; where one is missing or comes more than 16 messages later,
+        or not even their gists fit, they are told in words. A message that is too large is shown by its gist.
+
+        What is None is as the working tier says (`TierSpec`).
+
+        Args:
+            max_tokens: Of everything, by the tokenizer of the space, with 4 for each message and 1,600 for an image.
+            max_items: The most messages, without the system's.
+            max_age_s: Older messages leave, except the newest ``keep_last``.
+            strategy: ``summarize``: what leaves is summed up; ``drop``: it is not; ``relevance``: what bears on what
+                is said now stays.
+            keep_last: The newest so many messages are not evicted; by their gist where they would not fit.
+
+        Raises:
+            InvalidField: an argument is out of its range; or not even what the system said and the last message fit.
+        """
+        return self._talk.windowing.window(
+            self.id, max_tokens, shape=shape, max_items=max_items, max_age_s=max_age_s, strategy=strategy,
+            keep_last=keep_last,
+        )  # fmt: skip
+
+    def context(
+        self,
+        budget_tokens: int = 4_000,
+        about: str | None = None,
+        *,
+        now: When | None = None,
+        shares: Mapping[str, float] | None = None,
+        facts: Mapping[str, Scalar] | None = None,
+        shape: str = "openai",
+    ) -> Context:
+        """What an agent is given before it answers, never more than the budget: see `Context`.
+
+        Blocks, facts about the session's user, procedures that apply, intentions that are due, memories, and what was
+        said last, each within its share; what one does not use flows to the others. Every line cites its memory, in a
+        fence as data. The same state at the same ``now`` gives the same. Nothing is marked by it: what is due stays so
+        until `Intentions.take` or `done`.
+
+        From the first call on, each turn of the user that is added is looked up ahead, in the background.
+
+        Args:
+            budget_tokens: Of everything, as text or as messages, whichever has more.
+            about: What memories and procedures are looked for by; what the user said last where None.
+            shares: By section, 0 (left out) to 1, in place of `holdfast.model.context.SHARES`.
+            facts: What intentions with a condition are asked of; see `Intentions.due`.
+            shape: The shape in which messages are given as they were added; they can be had in each.
+
+        Raises:
+            InvalidInput: a value is not acceptable.
+        """
+        from holdfast.core.messages import check_shape
+        from holdfast.services.contexts import Asked
+
+        self._foresees = True
+        wanted = check_shape(shape)
+        asked = Asked(self.id, self._names.get(Role.USER), self._talk.recent.of(self.id, wanted), wanted)
+        return self._talk.contexts.context(asked, budget_tokens, about, now=now, shares=shares, facts=facts)
+
+    def tools(
+        self, *, only: Sequence[str] | None = None, read_only: bool = False, result_tokens: int = 1_500
+    ) -> AgentTools:
+        """See `holdfast.grouped.Grouped.tools`; what is to be brought up later is noted with this session.
+
+        Blocks that only some may write are edited if the session's agent is one of them.
+        """
+        from holdfast.agent_tools import tools_of
+
+        return tools_of(self._space, self.id, only, read_only, result_tokens, self._names.get(Role.ASSISTANT))
+
     # Episodes
 
     def record(
@@ -260,7 +348,8 @@ class Session:
         if sessions.is_over(self._last_ms, now, self._ttl_s):
             if key is not None and self._space.remembering.is_there("add", key):
                 return
-            sessions.close(self.id, "idle")
+            # Nobody who adds something waits for a language model.
+            sessions.close(self.id, "idle", by_model=False)
         self._last_ms = now
 
     def _before(self) -> str | None:
@@ -274,6 +363,8 @@ class Session:
         if not added:
             return
         self._last_text = added[-1].text
+        if self._foresees and added[-1].role is Role.USER:
+            self._talk.contexts.foresee(added[-1].text)
         if self._space.working is not None:
             self._talk.at_hand.push(self.id, added)
 

@@ -13,11 +13,14 @@ from holdfast.session import Session
 from holdfast.threads import Threads
 
 if TYPE_CHECKING:  # what most programs never use is loaded when it is first asked for
+    from holdfast.agent_tools_aio import AsyncAgentTools
+    from holdfast.model.context import Context
     from holdfast.model.episodes import Episode
     from holdfast.model.filters import Where
     from holdfast.model.messages import Message, Messages
     from holdfast.model.sessions import SessionFound, SessionInfo
     from holdfast.model.tiers import SweepReport, TierHolding
+    from holdfast.model.window import Window
     from holdfast.model.working import Working
     from holdfast.session_groups import Episodes, Scratch, Sessions, Tiers
 
@@ -86,6 +89,46 @@ class AsyncSession:
     ) -> Messages:
         """See `Session.messages`."""
         return await self._threads.run(self._session.messages, shape, limit, full=full, strict=strict)
+
+    async def window(
+        self,
+        max_tokens: int | None = None,
+        *,
+        shape: str = "openai",
+        max_items: int | None = None,
+        max_age_s: float | None = None,
+        strategy: str | None = None,
+        keep_last: int | None = None,
+    ) -> Window:
+        """See `Session.window`."""
+        return await self._threads.run(
+            self._session.window, max_tokens, shape=shape, max_items=max_items, max_age_s=max_age_s, strategy=strategy,
+            keep_last=keep_last,
+        )  # fmt: skip
+
+    async def context(
+        self,
+        budget_tokens: int = 4_000,
+        about: str | None = None,
+        *,
+        now: When | None = None,
+        shares: Mapping[str, float] | None = None,
+        facts: Mapping[str, Scalar] | None = None,
+        shape: str = "openai",
+    ) -> Context:
+        """See `Session.context`."""
+        return await self._threads.run(
+            self._session.context, budget_tokens, about, now=now, shares=shares, facts=facts, shape=shape
+        )
+
+    def tools(
+        self, *, only: Sequence[str] | None = None, read_only: bool = False, result_tokens: int = 1_500
+    ) -> AsyncAgentTools:
+        """See `Session.tools`."""
+        from holdfast.agent_tools_aio import AsyncAgentTools
+
+        group = self._session.tools(only=only, read_only=read_only, result_tokens=result_tokens)
+        return AsyncAgentTools(group, self._threads)
 
     async def record(
         self,

@@ -24,14 +24,15 @@ from holdfast.ports.clock import Clock
 from holdfast.ports.embedder import Embedder
 from holdfast.ports.importer import Importer
 from holdfast.ports.keys import SpaceKeys
-from holdfast.ports.store import Entry, Identity, SpaceStore
+from holdfast.ports.store import Entry, Identity, Reader, SpaceStore
 from holdfast.services.auditing import Auditing
 from holdfast.services.embedding import Embedding
 from holdfast.services.forgetting import Forgetting
 from holdfast.services.inspecting import Inspecting
 from holdfast.services.ledger import Ledger
 from holdfast.services.live_index import LiveIndex
-from holdfast.services.past import PASTS, copy_until, cut_of, is_before, lend_vectors, show_past
+from holdfast.services.loop_guard import MindfulRecalling, MindfulRemembering, guard
+from holdfast.services.past import PASTS, copy_view, cut_of, is_before, lend_vectors, show_past
 from holdfast.services.recalling import Recalling
 from holdfast.services.remembering import Remembering
 from holdfast.services.touches import TouchBook, Touches
@@ -40,6 +41,7 @@ if TYPE_CHECKING:  # what most programs never use is loaded when it is first ask
     from holdfast.adapters.sqlite.rotation import Sealing
     from holdfast.model.encryption import FileKey
     from holdfast.model.tiers import Tiers
+    from holdfast.ports.language_model import LanguageModel
     from holdfast.ports.times import TimeFinder
     from holdfast.ports.vector_index import VectorIndexes
     from holdfast.ports.working import WorkingStore
@@ -51,6 +53,7 @@ if TYPE_CHECKING:  # what most programs never use is loaded when it is first ask
     from holdfast.services.intentions import Intentions
     from holdfast.services.journals import Journals
     from holdfast.services.metrics import Meter
+    from holdfast.services.procedures import Procedures
     from holdfast.services.pruning import Pruning
     from holdfast.services.recall_explaining import RecallExplaining
     from holdfast.services.transfer import Transfer
@@ -66,6 +69,7 @@ class Space:
         meter: Tells what is measured; None where nothing is.
         tiers: What was said of tiers; None for the four default ones.
         working: Where working memory is, if not in the space's own file.
+        model: The cheap language model that sums up; None for none.
     """
 
     store: SqliteStore
@@ -84,6 +88,7 @@ class Space:
     meter: Meter | None = None
     tiers: Tiers | None = None
     working: WorkingStore | None = None
+    model: LanguageModel | None = None
 
     @cached_property
     def explaining(self) -> Explaining:
@@ -119,6 +124,14 @@ class Space:
         from holdfast.services.intentions import Intentions
 
         return Intentions(self.ledger, self.aside, self.remembering, self.touches, self._now_ms)
+
+    @cached_property
+    def procedures(self) -> Procedures:
+        """How-tos, with what came of them."""
+        from holdfast.adapters.procedure_files import READERS
+        from holdfast.services.procedures import Procedures
+
+        return Procedures(self.ledger, self.aside, self.remembering, self.embedding, self._now_ms, *READERS)
 
     def _now_ms(self) -> int:
         return self.ledger.clock.now_ms() if self.as_of_ms is None else self.as_of_ms
@@ -254,7 +267,7 @@ def examine(store: SpaceStore) -> list[str]:
     """What `Memory.check` finds in a space that is open for this alone."""
     clock = SystemClock()
     touches = Touches(TouchBook(store, clock, enabled=False), "owner", lambda: None)
-    looking = Inspecting(Ledger(store, clock), LiveIndex(store), touches, lambda last: _replayed_digest(store, last))
+    looking = Inspecting(Ledger(store, clock), LiveIndex(store), touches, lambda view: _replayed_digest(store, view))
     return looking.check()
 
 
@@ -273,6 +286,7 @@ def assemble(
     meter: Meter | None = None,
     tiers: Tiers | None = None,
     working: WorkingStore | None = None,
+    model: LanguageModel | None = None,
 ) -> Space:
     kinds = _kinds(meter)
     ledger = kinds.ledger(store, clock)
@@ -283,7 +297,7 @@ def assemble(
     remembering = kinds.remembering(ledger, actor, touches, policy)
     recalling = kinds.recalling(ledger, index, embedding, touches, as_of_ms, count, _time_finder)
     forgetting = kinds.forgetting(ledger, index, actor, recalling.found, remembering, touches)
-    inspecting = Inspecting(ledger, index, touches, lambda last: _replayed_digest(store, last), as_of_ms)
+    inspecting = Inspecting(ledger, index, touches, lambda view: _replayed_digest(store, view), as_of_ms)
     space = Space(
         store=store,
         ledger=ledger,
@@ -301,8 +315,10 @@ def assemble(
         meter=meter,
         tiers=tiers,
         working=working,
+        model=model,
     )
     forgetting.elsewhere = working
+    guard(recalling, remembering, forgetting)
     # A program that ends without closing must not leave a thread in the model at interpreter exit.
     weakref.finalize(space, embedding.close)
     weakref.finalize(space, index.drop)
@@ -327,8 +343,8 @@ class _Kinds:
 
     ledger: Callable[..., Ledger] = Ledger
     embedding: Callable[..., Embedding] = Embedding
-    remembering: Callable[..., Remembering] = Remembering
-    recalling: Callable[..., Recalling] = Recalling
+    remembering: Callable[..., Remembering] = MindfulRemembering
+    recalling: Callable[..., Recalling] = MindfulRecalling
     forgetting: Callable[..., Forgetting] = Forgetting
 
 
@@ -366,10 +382,10 @@ def _empty_copy(identity: Identity) -> SqliteStore:
     return SqliteStore(":memory:", identity, genesis(identity.space, identity.node))
 
 
-def _replayed_digest(store: SpaceStore, last: int) -> bytes:
+def _replayed_digest(store: SpaceStore, view: Reader) -> bytes:
     copy = _empty_copy(store.identity)
     try:
-        copy_until(store, copy, last)
+        copy_view(view, store.identity.secret, copy, view.head().seq)
         with copy.reading() as reader:
             return reader.digest()
     finally:

@@ -3,7 +3,9 @@ working memory and tiers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from holdfast.adapters.sqlite.working import SqliteWorking
 from holdfast.core.tiers import tiers_of
@@ -15,8 +17,20 @@ from holdfast.services.messages import Messaging
 from holdfast.services.sessions import Conversing
 from holdfast.services.summarising import Summarising
 from holdfast.services.tiering import Tiering
+from holdfast.services.windowing import Windowing
 from holdfast.services.working import AtHand
 from holdfast.space import Space
+
+if TYPE_CHECKING:  # what most programs never use is loaded when it is first asked for
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from holdfast.core.context import Line
+    from holdfast.services.contexts import Contexts
+    from holdfast.services.recent import RecentTurns
+
+MOST_PROCEDURES = 3
+"""In a context."""
 
 
 class Talk:
@@ -64,12 +78,60 @@ class Talk:
     @cached_property
     def tiering(self) -> Tiering:
         space = self._space
-        return Tiering(space.ledger, space.recalling, space.forgetting, self.tiers, space.actor, space.recalling.count)
+        return Tiering(
+            space.ledger, space.recalling, space.forgetting, self.tiers, space.actor, space.recalling.count,
+            lambda text, limit: space.procedures.records(text, limit),
+        )  # fmt: skip
 
     @cached_property
     def summarising(self) -> Summarising:
         """What sums up turns."""
-        return Summarising(self._space.recalling.count)
+        space = self._space
+        return Summarising(space.recalling.count, space.model, space.ledger.clock.monotonic_s)
+
+    @cached_property
+    def windowing(self) -> Windowing:
+        """What of a session fits into a prompt."""
+        space = self._space
+        windowing = Windowing(
+            space.ledger, space.remembering, space.forgetting, space.touches, lambda: self.summarising,
+            self.tiers.working,
+            space.recalling.count,
+            lambda: space.ledger.clock.now_ms() if space.as_of_ms is None else space.as_of_ms,
+        )  # fmt: skip
+        space.forgetting.let_go.append(windowing.let_go)
+        return windowing
+
+    @cached_property
+    def contexts(self) -> Contexts:
+        """What an agent is given before it answers."""
+        from holdfast.services.contexts import Contexts
+        from holdfast.services.profiles import Profiles
+
+        space = self._space
+        profiles = Profiles()
+        space.forgetting.let_go.append(profiles.let_go)
+        return Contexts(
+            space.ledger, space.recalling, space.embedding, space.touches, space.blocks, space.intentions,
+            self._procedures, profiles,
+            lambda: space.ledger.clock.now_ms() if space.as_of_ms is None else space.as_of_ms,
+        )  # fmt: skip
+
+    @cached_property
+    def recent(self) -> RecentTurns:
+        """What was said last in a session, as a context takes it."""
+        from holdfast.services.recent import RecentTurns
+
+        recent = RecentTurns(self._space.ledger, lambda: self.windowing)
+        self._space.forgetting.let_go.append(recent.let_go)
+        return recent
+
+    def _procedures(self, text: str, vector: NDArray[np.float32] | None) -> Sequence[Line]:
+        """Lines for the procedures that apply to a text."""
+        from holdfast.core.context import procedure_line
+
+        found = self._space.procedures.match(text, limit=MOST_PROCEDURES, tools=None, vector=vector)
+        return [procedure_line(one.procedure) for one in found]
 
 
 def talk_of(space: Space) -> Talk:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.clock import SystemClock
+from holdfast.adapters.sqlite.connection import followed
 from holdfast.adapters.sqlite.envelope import sealed_under
 from holdfast.adapters.sqlite.store import SqliteStore
 from holdfast.core.border import check_embedder, check_label
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # what most programs never use is loaded when it is first ask
     from holdfast.adapters.keyring import Keyring
     from holdfast.model.encryption import FileKey
     from holdfast.model.tiers import Tiers, TierSpec
+    from holdfast.ports.language_model import LanguageModel
     from holdfast.ports.metrics import Metrics
     from holdfast.ports.working import WorkingStore
     from holdfast.services.metrics import Meter
@@ -49,6 +51,7 @@ def open_space(
     house_keys: Callable[[SpaceKeys], None] | None = None,
     metrics: Metrics | None = None,
     tiers: Iterable[TierSpec] | None = None,
+    model: LanguageModel | str | None = None,
 ) -> Space:
     """Open the space in a file; see `holdfast.Memory.open`.
 
@@ -62,12 +65,12 @@ def open_space(
     count = count_of(tokenizer)
     clock = clock or SystemClock()
     meter = meter_of(metrics, clock)
-    checked = _tiers_of(tiers)
+    checked, named = tier_specs(tiers), language_model(model)
     space, node = (time_ordered_id(clock.now_ms(), clock.entropy(10)) for _ in range(2))
     space = as_id or space
     fresh = Identity(space, node, clock.entropy(32))
     try:
-        name = path if path == ":memory:" else str(Path(path).expanduser())
+        name = path if path == ":memory:" else str(followed(Path(path).expanduser()))
         store = SqliteStore(
             name, fresh, genesis(space, node), read_only=read_only, create=create, keys=keys, file_key=file_key
         )
@@ -79,7 +82,7 @@ def open_space(
         found, why_none = _find_embedder(embedder)
         space = assemble(
             store, clock, found, why_none, actor, policy=policy, touched=touches, count=count, house_keys=house_keys,
-            meter=meter, tiers=checked, working=_working_of(checked, store),
+            meter=meter, tiers=checked, working=_working_of(checked, store), model=named,
         )  # fmt: skip
         if keys is not None:
             space.sealing.settle_keys()
@@ -92,7 +95,32 @@ def open_space(
     return space
 
 
-def _tiers_of(tiers: Iterable[TierSpec] | None) -> Tiers | None:
+def language_model(model: LanguageModel | str | None) -> LanguageModel | None:
+    """The language model that is given or named; see `holdfast.adapters.llm.resolve`.
+
+    Raises:
+        InvalidField, InvalidText: it is none, or its name is no name.
+    """
+    if isinstance(model, str):
+        from holdfast.adapters.llm.resolve import find_model
+
+        model = find_model(model)
+    if model is not None and not callable(getattr(model, "complete", None)):
+        raise InvalidField(
+            f"The language model is {type(model).__name__}; expected one with the verbs of "
+            "holdfast.ports.language_model.LanguageModel, its name, or None. Nothing was made."
+        )
+    if model is not None:
+        check_label(getattr(model, "name", None), "name of the language model")
+    return model
+
+
+def tier_specs(tiers: Iterable[TierSpec] | None) -> Tiers | None:
+    """The tiers that are given, checked; None for the default ones.
+
+    Raises:
+        InvalidField, InvalidFilter: one of them says what no tier can.
+    """
     if tiers is None:
         return None
     from holdfast.core.tiers import tiers_of

@@ -46,6 +46,18 @@ ASKED = {
     Kind.SESSION: '{"agent":null,"closed_ms":5,"id":"s","idle_ttl_s":1800.0,"summaries":[],"through":null,'
     '"user":"Ada","why":"idle"}',
     Kind.BLOCK: '{"blank":null,"description":"who","label":"persona","limit":2000,"unit":"characters","writers":["a"]}',
+    Kind.PROCEDURE: '{"procedure":{"description":"Explain it.","name":"explain","steps":[{"prompt":"Say it."}]},'
+    '"same_as":null,"state":"active"}',
+    Kind.TRIAL: '{"cost":null,"noted":true,"of":"00112233445566778899aabbccddeeff","procedure":"explain",'
+    '"seconds":1.5,"success":true,"version":1}',
+    Kind.WINDOW: '{"by":null,"first":"0190a1b2-0000-7000-8000-000000000001","index":0,"kept":[],"level":0,"messages":4,'
+    '"series":"summary","session":"s","since_ms":5,"system":[],"system_tokens":0,'
+    '"through":"0190a1b2-0000-7000-8000-000000000004","tokens":40,"until_ms":9}',
+    Kind.FILE: '{"blank":null,"path":"notes/ada.md"}',
+    Kind.ITEM: '{"created_ms":5,"key":"prefs","namespace":["users","ada"],"ttl_s":null,"value":{"text":"likes tea"}}',
+    Kind.CHECKPOINT: '{"data":"{}","name":["c1"],"namespace":"","part":0,"parts":1,"thread":"t"}',
+    Kind.CHANNEL: '{"data":"[]","name":["messages","1"],"namespace":"","part":0,"parts":2,"thread":"t"}',
+    Kind.TASK_WRITES: '{"data":"[]","name":["c1","task"],"namespace":"sub","part":1,"parts":2,"thread":"t"}',
     Kind.INTENTION: '{"condition":{"open_tickets":{"gt":3}},"event":null,"fired_ms":null,"met_ms":null,"said":null,'
     '"snoozed_until_ms":null,"state":"pending","taken_by":null,"until_ms":5,"when_ms":null}',
 }

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.core.columns import distinct
 from holdfast.core.corpus import Corpus
 from holdfast.core.entry import Entry, transposed
 from holdfast.core.fusion import rank
@@ -299,3 +300,10 @@ def test_a_scan_gives_every_product(dimensions: int) -> None:
     query = chance.standard_normal(dimensions).astype(np.float32)
     expected = (codes.astype(np.float64) @ query) * scales
     np.testing.assert_allclose(table.scan(query, len(vectors)), expected, rtol=1e-4, atol=1e-3)
+
+
+@given(st.lists(st.integers(-5, 5)))
+def test_distinct_is_what_numpy_calls_unique(numbers: list[int]):
+    array = np.array(numbers, np.int32)
+    assert distinct(array).tolist() == np.unique(array).tolist()
+    assert distinct(array).dtype == array.dtype

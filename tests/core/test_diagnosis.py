@@ -17,6 +17,7 @@ from holdfast.model.diagnosis import (
     Facts,
     FileInside,
     FileSeen,
+    HooksSeen,
     HouseSeen,
     KeyringSeen,
     Machine,
@@ -66,6 +67,7 @@ WELL = Facts(
     backups=(BackupSeen("/other/space.backup", NOW_MS - DAY_MS, 990, same_disk=False),),
     looked_in=("/data",),
     house=HouseSeen("/data", problems=(), spaces=2, used=0.1),
+    hooks=HooksSeen(NOW_MS),
 )  # fmt: skip
 
 
@@ -111,6 +113,9 @@ FIRING: dict[tuple[Area, str], list[tuple[State, Facts]]] = {
     (Area.CONFIGURATION, "counting of reads"): [(NOTE, having(configuration__touches=False))],
     (Area.CONFIGURATION, "where texts go"): [(NOTE, WELL)],
     (Area.CONFIGURATION, "connection"): [(WARNING, having(configuration__sends_openly=True))],
+    (Area.CONFIGURATION, "hooks of coding agents"): [
+        (WARNING, having(hooks=HooksSeen(1, (("/data/p.db", "prompt", "It is locked.", 2),)))),
+    ],
     (Area.MODEL, "model"): [
         (NOTE, having(model__wanted="none", model__missing="Embedding is switched off.")),
         (WARNING, having(model__missing="No embedding model was found.")),
@@ -148,7 +153,7 @@ FIRING: dict[tuple[Area, str], list[tuple[State, Facts]]] = {
     (Area.STORAGE, "speed of syncs"): [(WARNING, having(place__sync_s=(0.2, 0.3, 0.2)))],
     (Area.STORAGE, "synchronised folder"): [(WARNING, having(place__synced_by="dropbox"))],
     (Area.STORAGE, "left over"): [(WARNING, having(place__left=("/data/.space.db.0123abcd.part",)))],
-    (Area.STORAGE, "names of the file"): [(WARNING, having(file__links=2)), (WARNING, having(file__is_link=True))],
+    (Area.STORAGE, "names of the file"): [(WARNING, having(file__links=2))],
     (Area.STORAGE, "permissions"): [(WARNING, having(file__mode=0o644))],
     (Area.STORAGE, "owner"): [(NOTE, having(file__mine=False))],
     (Area.STORAGE, "writing"): [(WARNING, having(file__writable=False))],

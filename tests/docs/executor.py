@@ -81,7 +81,7 @@ def _run_python(code: str, place: str, namespace: dict[str, Any]) -> str:
     line = int(place.rsplit(":", 1)[1])
     try:
         with contextlib.redirect_stdout(printed):
-            exec(compile("\n" * line + code, place.rsplit(":", 1)[0], "exec"), namespace)
+            exec(compile("\n" * line + code, place.rsplit(":", 1)[0], "exec", dont_inherit=True), namespace)
     except Exception as error:
         raise BrokenExample(f"{place}: {type(error).__name__}: {error}") from error
     return printed.getvalue()

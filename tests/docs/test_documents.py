@@ -17,7 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 EXECUTED = [
     ROOT / "README.md",
-    *(page for folder in ("tutorial", "how-to", "explanation") for page in sorted((DOCS / folder).glob("*.md"))),
+    *(
+        page
+        for folder in ("start", "tutorial", "how-to", "explanation")
+        for page in sorted((DOCS / folder).glob("*.md"))
+    ),
 ]
 WRITTEN = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)(?:#[^)]*)?\)")

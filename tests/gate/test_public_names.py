@@ -9,22 +9,31 @@ from pathlib import Path
 
 import holdfast
 from holdfast import AsyncMemory, AsyncSession, Memory, Session
+from holdfast.agent_tools import AgentTools
+from holdfast.agent_tools_aio import AsyncAgentTools
 from holdfast.blocks import Blocks
 from holdfast.blocks_aio import AsyncBlocks
+from holdfast.files import Files
+from holdfast.files_aio import AsyncFiles
 from holdfast.groups import Admission, Expectations, Recalls, Storage
 from holdfast.groups_aio import AsyncAdmission, AsyncExpectations, AsyncRecalls, AsyncStorage
 from holdfast.intentions import Intentions
 from holdfast.intentions_aio import AsyncIntentions
+from holdfast.procedures import Procedures
+from holdfast.procedures_aio import AsyncProcedures
 from holdfast.session_aio import AsyncEpisodes, AsyncScratch, AsyncSessions, AsyncTiers
 from holdfast.session_groups import Episodes, Scratch, Sessions, Tiers
 
 GROUPS = {
+    AgentTools: AsyncAgentTools,
     Admission: AsyncAdmission,
     Storage: AsyncStorage,
     Recalls: AsyncRecalls,
     Expectations: AsyncExpectations,
     Blocks: AsyncBlocks,
+    Files: AsyncFiles,
     Intentions: AsyncIntentions,
+    Procedures: AsyncProcedures,
     Sessions: AsyncSessions,
     Episodes: AsyncEpisodes,
     Scratch: AsyncScratch,

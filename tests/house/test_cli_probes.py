@@ -32,9 +32,9 @@ LEVELS = {"stranger": 0, "reader": 1, "writer": 2, "sharer": 3, "admin": 4, "own
 IN_A_SPACE: dict[tuple[str, ...], int] = {
     ("recall", "launch"): 1, ("recall", "launch", "--why"): 1, ("recall", "launch", "--text"): 1,
     ("history", UNKNOWN): 1, ("stats",): 1, ("export",): 1, ("check",): 1, ("check", "--fix"): 4, ("receipts",): 1,
-    ("proof",): 1,
+    ("proof",): 1, ("mcp",): 1,
     ("why", UNKNOWN): 1, ("show", UNKNOWN): 1, ("list",): 1, ("list", "--since", "2024-01-01"): 1,
-    ("verify", UNKNOWN): 1, ("chat-log",): 1, ("chat-log", "s"): 1, ("release",): 1,
+    ("verify", UNKNOWN): 1, ("chat-log",): 1, ("chat-log", "s"): 1, ("window", "s"): 2, ("release",): 1,
     ("forget", UNKNOWN, "--yes"): 1, ("forget", "--about", "Ada", "--dry-run"): 1,
     ("add", "A note."): 2, ("add", "A note.", "--key", "k", "--category", "plan"): 2,
     ("chat-log", "s", "Hello.", "--add", "user"): 2, ("import", "talk.jsonl"): 2,
@@ -49,6 +49,10 @@ IN_A_SPACE: dict[tuple[str, ...], int] = {
     ("episodes", "--full-text", UNKNOWN): 1, ("tiers",): 1, ("tiers", "--sweep"): 4, ("tiers", "--sweep", "--apply"): 4,
     ("recall", "launch", "--keep"): 2, ("expect", "list"): 1, ("expect", "add", "launch", "--contains", "May"): 2,
     ("expect", "remove", UNKNOWN): 2,
+    ("procedure", "list"): 1, ("procedure", "show", "plan"): 1, ("procedure", "match", "plan it"): 1,
+    ("procedure", "render", "plan"): 1, ("procedure", "versions", "plan"): 1, ("procedure", "add", "plan.yaml"): 2,
+    ("procedure", "outcome", "plan", "success"): 2, ("procedure", "rollback", "plan", "1"): 2,
+    ("procedure", "learn"): 2, ("procedure", "approve", "plan"): 2, ("procedure", "remove", "plan"): 2,
     ("block", "list"): 1, ("block", "show", "persona"): 1, ("block", "history", "persona"): 1,
     ("block", "create", "human", "Ada."): 2, ("block", "write", "persona", "Ada."): 2,
     ("block", "append", "persona", "Ada."): 2, ("block", "replace", "persona", "a", "b"): 2,
@@ -82,6 +86,7 @@ def shared(opened, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOLDFAST_EMBEDDER", "none")
     monkeypatch.setenv("HOLDFAST_HOUSE", str(folder))
     line = {"conversation": "c", "entries": [{"author": "Ada", "text": "Hi."}]}
+    (folder.parent / "plan.yaml").write_text("name: plan\ndescription: Plan.\nsteps: [{prompt: Plan.}]\n")
     (folder.parent / "talk.jsonl").write_text(json.dumps(line) + "\n")
     return folder
 

@@ -19,10 +19,11 @@ from holdfast.house_aio import AsyncHoldfast
 from holdfast.house_wiring import acting_as
 from holdfast.intentions import Intentions
 from holdfast.model.access import HeldSpace, Quota, Right, Standing
+from holdfast.procedures import Procedures
 from holdfast.session_groups import Episodes, Scratch, Sessions, Tiers
 from tests.house.scenes import refusal, refused
 
-GROUPS = (Admission, Blocks, Episodes, Expectations, Intentions, Recalls, Sessions, Storage, Tiers)
+GROUPS = (Admission, Blocks, Episodes, Expectations, Intentions, Procedures, Recalls, Sessions, Storage, Tiers)
 HELD = HeldSpace(b"i" * 16, "acme", 0, made=True, quota=Quota())
 
 
@@ -44,15 +45,16 @@ def test_every_public_method_has_a_verb_and_every_verb_a_method():
 
 def test_what_methods_give_back_is_plain_or_guarded():
     """By their annotations: a method that gave something else would be refused when called."""
-    guarded = ("Memory", "Session", "Iterator[Record]", "Iterator[str]")
+    guarded = ("Memory", "Session", "Iterator[Record]", "Iterator[str]", "AgentTools")
     plain = ("None", "int", "str", "list[str]", "Record", "Recollection", "Summary", "ForgetReceipt", "ForgetPreview",
              "MarkdownReport", "ImportReport", "list[Record]", "list[ForgetReceipt]", "Proof",
              "Verification", "AuditReport", "History", "Why", "BackupReport", "Encryption", "Explanation", "Replay",
              "Expectation", "list[Expectation]", "list[Outcome]", "list[KeptRecall]", "Block", "list[Block]",
-             "Intention", "list[Intention]",
+             "Intention", "list[Intention]", "Procedure", "list[Procedure]", "ProcedureMatches", "RenderedProcedure",
+             "Trial", "list[Trial]", "Success", "ProcedureComparison",
              "Messages", "Working", "Any", "bool", "list[SessionInfo]", "SessionInfo", "list[SessionFound]",
              "list[Episode]", "list[TierHolding]", "SweepReport", "MendReport", "SnapshotReport", "PruneReport",
-             "CompactReport")  # fmt: skip
+             "CompactReport", "Window", "Context")  # fmt: skip
     for kind in (Memory, Session, *GROUPS, Scratch):
         for name, thing in vars(kind).items():
             if inspect.isfunction(thing) and not name.startswith("_"):

@@ -255,3 +255,10 @@ def test_a_file_of_its_own_knows_nothing_of_the_house(house, tmp_path):
     house.create("acme", policy=REFUSING)
     with Memory.open(tmp_path / "own.db", embedder=None) as memory:
         assert memory.remember(SECRET).text == SECRET
+
+
+@pytest.mark.parametrize("held", [7, 0.5, b"\xff", None])
+def test_a_policy_that_is_no_text_any_more_is_damaged(held):
+    # What an altered page can make of a text, whatever the column says.
+    with pytest.raises(Damaged, match="'acme'"):
+        policy_of(held, "acme")

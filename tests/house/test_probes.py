@@ -20,6 +20,8 @@ from holdfast.errors import AlreadyThere, HoldfastError, NotAllowed, NotEncrypte
 from holdfast.guard import Gate
 from holdfast.house import Holdfast
 from holdfast.model.access import Quota, Standing
+from holdfast.model.checkpoints import Blob, Checkpoint
+from holdfast.model.items import ItemChange
 from holdfast.model.policy import Action, Policy, Sensitive
 from holdfast.model.reports import Turn
 from holdfast.services import sharing
@@ -29,6 +31,12 @@ PRINCIPALS = ("ann", "bo", "cy", "dee", "stranger", "owner")
 SPACES = tuple(f"team/{number}" for number in range(7))
 AWAY = "team/never"
 LEVELS = {"read": 1, "write": 2, "share": 3, "admin": 4}
+A_CALL = {
+    "role": "assistant",
+    "tool_calls": [
+        {"id": "c", "type": "function", "function": {"name": "memory_recall", "arguments": '{"query": "canary"}'}}
+    ],
+}
 UNKNOWN = "0192f3c4-5a6b-7c8d-9e0f-112233445566"
 
 
@@ -47,6 +55,10 @@ class Found:
 
 def a_query(chance: random.Random) -> str:
     return chance.choice(["canary", "what is the secret?", "launch date", "0", "canary " * 40])
+
+
+def a_checkpoint(chance: random.Random) -> Checkpoint:
+    return Checkpoint("t", "", f"c{chance.randint(1, 3)}", Blob("j", b"1"), Blob("j", b"2"))
 
 
 def an_id(chance: random.Random, ids: list[str]) -> str:
@@ -72,6 +84,14 @@ IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
     "proof": (1, lambda m, c, ids: m.proof()),
     "digest": (1, lambda m, c, ids: m.storage.digest()),
     "check": (1, lambda m, c, ids: m.check()),
+    "context": (1, lambda m, c, ids: m.context(about=c.choice([None, "canary"]))),
+    "session context": (2, lambda m, c, ids: m.session("s").context(c.choice([300, 4_000]), a_query(c))),
+    "tools": (1, lambda m, c, ids: (m.tools().names, m.session("s").tools().definitions())),
+    "tool": (2, lambda m, c, ids: m.tools().call("memory_recall", {"query": a_query(c)})),
+    "tools handle": (2, lambda m, c, ids: m.session("s").tools().handle(A_CALL)),
+    "reading tools": (1, lambda m, c, ids: (m.tools(read_only=True).names, m.tools(read_only=True).definitions())),
+    "reading tool": (1, lambda m, c, ids: m.tools(read_only=True).call("memory_recall", {"query": a_query(c)})),
+    "reading tools handle": (1, lambda m, c, ids: m.tools(read_only=True).handle(A_CALL)),
     "settle": (1, lambda m, c, ids: m.settle(0)),
     "remember": (2, lambda m, c, ids: m.remember(f"note {c.random()}", key=c.choice([None, "k"]))),
     "add": (2, lambda m, c, ids: m.session("s").add("user", f"said {c.random()}")),
@@ -100,6 +120,7 @@ IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
     "scratch keys": (1, lambda m, c, ids: m.session("s").scratch.keys()),
     "scratch delete": (2, lambda m, c, ids: m.session("s").scratch.delete("k")),
     "working": (1, lambda m, c, ids: m.session("s").working(5, hours=24)),
+    "session window": (2, lambda m, c, ids: m.session("s").window(c.choice([300, 4_000]))),
     "session close": (2, lambda m, c, ids: m.session(c.choice(["s", "t"])).close()),
     "sessions": (1, lambda m, c, ids: m.sessions.list()),
     "session found": (1, lambda m, c, ids: m.sessions.search(a_query(c))),
@@ -124,6 +145,13 @@ IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
     "block revert": (2, lambda m, c, ids: m.blocks.revert("persona", 1)),
     "block revise": (2, lambda m, c, ids: m.blocks.revise("persona", description=f"about {c.random()}")),
     "block remove": (2, lambda m, c, ids: m.blocks.remove(c.choice(["human", "nobody"]))),
+    "files": (1, lambda m, c, ids: m.files.list(c.choice(["", "notes"]))),
+    "file": (1, lambda m, c, ids: m.files.get("notes/canary")),
+    "file history": (1, lambda m, c, ids: m.files.history("notes/canary")),
+    "file create": (2, lambda m, c, ids: m.files.create(f"made/{c.getrandbits(40)}", "made")),
+    "file write": (2, lambda m, c, ids: m.files.write("notes/canary", f"wrote {c.random()}")),
+    "file move": (2, lambda m, c, ids: m.files.move("made", f"moved-{c.getrandbits(40)}")),
+    "file remove": (2, lambda m, c, ids: m.files.remove(c.choice(["made", "nowhere"]))),
     "intend": (2, lambda m, c, ids: m.intend(f"ask {c.random()}", when="now")),
     "intention": (2, lambda m, c, ids: m.intentions.add(f"ask {c.random()}", event="e", session="s")),
     "intention got": (1, lambda m, c, ids: m.intentions.get(an_id(c, ids))),
@@ -134,6 +162,45 @@ IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
     "snooze": (2, lambda m, c, ids: m.intentions.snooze(an_id(c, ids), "tomorrow")),
     "done": (2, lambda m, c, ids: m.intentions.done(an_id(c, ids))),
     "cancel": (2, lambda m, c, ids: m.intentions.cancel(an_id(c, ids))),
+    "procedures": (1, lambda m, c, ids: m.procedures.list()),
+    "procedure": (1, lambda m, c, ids: m.procedures.get("plan")),
+    "procedure held": (1, lambda m, c, ids: m.procedures["plan"]),
+    "procedure add": (2, lambda m, c, ids: m.procedures.add(a_procedure(c.choice(["plan", "other"]), "made"))),
+    "procedure match": (1, lambda m, c, ids: m.procedures.match("canary plan")),
+    "procedure render": (1, lambda m, c, ids: m.procedures.render("plan")),
+    "outcome": (2, lambda m, c, ids: m.procedures.record_outcome("plan", c.random() < 0.5)),
+    "success": (1, lambda m, c, ids: m.procedures.success("plan")),
+    "trials": (1, lambda m, c, ids: m.procedures.trials("plan")),
+    "procedure versions": (1, lambda m, c, ids: m.procedures.versions("plan")),
+    "procedure compare": (1, lambda m, c, ids: m.procedures.compare("plan", 1)),
+    "procedure rollback": (2, lambda m, c, ids: m.procedures.rollback("plan", 1)),
+    "learn": (2, lambda m, c, ids: m.procedures.learn()),
+    "approve": (2, lambda m, c, ids: m.procedures.approve("plan")),
+    "procedure remove": (2, lambda m, c, ids: m.procedures.remove(c.choice(["other", "nobody"]))),
+    "yaml": (1, lambda m, c, ids: m.procedures.to_yaml("plan")),
+    "example": (1, lambda m, c, ids: m.procedures.example()),
+    "items": (1, lambda m, c, ids: m.items.list(c.choice([(), ("users",)]))),
+    "item": (1, lambda m, c, ids: m.items.get(("users",), c.choice(["canary", "other"]))),
+    "item search": (1, lambda m, c, ids: m.items.search((), a_query(c))),
+    "item namespaces": (1, lambda m, c, ids: m.items.namespaces()),
+    "item put": (2, lambda m, c, ids: m.items.put(("users",), "other", {"n": c.random()})),
+    "item apply": (2, lambda m, c, ids: m.items.apply([ItemChange(("users",), "other", {"n": c.random()})])),
+    "item check": (2, lambda m, c, ids: m.items.check(ItemChange(("users",), "other", {"n": 1}))),
+    "item delete": (2, lambda m, c, ids: m.items.delete(("users",), "nobody")),
+    "item refresh": (2, lambda m, c, ids: m.items.refresh([])),
+    "item sweep": (2, lambda m, c, ids: m.items.sweep()),
+    "checkpoints": (1, lambda m, c, ids: m.checkpoints.list(c.choice([None, "t"]))),
+    "checkpoint": (1, lambda m, c, ids: m.checkpoints.get("t")),
+    "checkpoint found": (1, lambda m, c, ids: m.checkpoints.find("t", "", "c1")),
+    "checkpoint value": (1, lambda m, c, ids: m.checkpoints.value("t", "", "messages", "1")),
+    "checkpoint writes": (1, lambda m, c, ids: m.checkpoints.writes("t", "", "c1")),
+    "checkpoint threads": (1, lambda m, c, ids: m.checkpoints.threads()),
+    "checkpoint put": (2, lambda m, c, ids: m.checkpoints.put(a_checkpoint(c), {})),
+    "put writes": (2, lambda m, c, ids: m.checkpoints.put_writes("t", "", "c1", [])),
+    "checkpoint copy": (2, lambda m, c, ids: m.checkpoints.copy("nobody", "t")),
+    "checkpoint forget": (2, lambda m, c, ids: m.checkpoints.forget_thread("nobody")),
+    "checkpoint runs": (2, lambda m, c, ids: m.checkpoints.forget_runs(["nobody"])),
+    "checkpoint prune": (2, lambda m, c, ids: m.checkpoints.prune(["nobody"])),
     "rebuild": (4, lambda m, c, ids: m.storage.rebuild()),
     "mend": (4, lambda m, c, ids: m.storage.mend()),
     "snapshot": (4, lambda m, c, ids: m.storage.snapshot()),
@@ -153,6 +220,10 @@ IN_A_SPACE: dict[str, tuple[int, Callable[..., Any]]] = {
 too short."""
 WEIGHTS = {"rebuild": 0.2, "compact": 0.2, "mend": 0.2, "audit": 0.3, "at": 0.3, "check": 0.5}
 MARKING = Policy(actions={Sensitive.CONTACT: Action.MARK})
+
+
+def a_procedure(name: str, prompt: str) -> dict[str, Any]:
+    return {"name": name, "description": "How to plan.", "steps": [{"prompt": prompt}]}
 
 
 class Campaign:
@@ -197,6 +268,11 @@ class Campaign:
         made.append(memory.session("s").add("user", f"I said {word}.", author=word))
         memory.session("s").scratch.put("secret", f"The value is {word}.")
         memory.blocks.create("persona", f"The block says {word}.")
+        memory.procedures.add(a_procedure("plan", f"Use {word}."))
+        memory.files.create("notes/canary", f"The file says {word}.")
+        memory.items.put(("users",), "canary", {"said": f"The item says {word}."}, texts=())
+        blob = Blob("text", f"The state says {word}.".encode())
+        memory.checkpoints.put(Checkpoint("t", "", "c0", blob, blob, versions={"messages": "1"}), {"messages": blob})
         made.append(memory.intend(f"Ask about {word}.", when="now", about=word))
         self.ids[name] = [record.id for record in made]
 

@@ -392,6 +392,29 @@ def test_a_newer_registry_is_refused_unchanged(house, opened, folder):
         opened()
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "INSERT INTO space (id, name, key, made, created_ms) VALUES (zeroblob(16), 'b', 'b', 1, 0)",
+        "UPDATE space SET (name, key) = ('b', 'b')",
+        "UPDATE space SET made = 1",
+        "UPDATE space SET (memories, bytes, writes_a_minute) = (1, 2, 3)",
+        'INSERT INTO "grant" VALUES (1, 1, 1, 1, 0)',
+    ],
+)
+def test_a_process_of_an_earlier_library_cannot_write_what_would_count_as_altered(house, folder, written):
+    # It had the registry open when this one upgraded it, and goes on with the statements it knows.
+    house.create("acme")
+    house.grant("ann", "acme", "read")
+    old = apsw.Connection(str(folder / "house.db"))
+    with pytest.raises(apsw.Error):
+        old.execute(written).fetchall()
+    old.close()
+    house.rename("acme", "zenith")
+    assert [space.name for space in house.spaces()] == ["zenith"]
+    assert house.check() == []
+
+
 def test_a_closed_house_says_so(house):
     house.create("acme")
     memory = house.space("acme")

@@ -22,7 +22,18 @@ from holdfast.services.ledger import Ledger
 from holdfast.services.past import copy_until
 from holdfast.services.pruning import prune_to, snapshot_at
 from holdfast.testing.reference import reference_records
-from tests.laws.worlds import FACTORIES, SECRET, World, content, make_world, rival_steps, run_step, steps
+from tests.laws.worlds import (
+    FACTORIES,
+    SECRET,
+    World,
+    content,
+    make_world,
+    rival_steps,
+    run_step,
+    steps,
+    tidied,
+    tidy_steps,
+)
 
 HEADER_FIELDS = ("space", "node", "node_seq", "hlc", "type", "record", "version", "other")
 stores = pytest.mark.parametrize("factory", FACTORIES.values(), ids=FACTORIES.keys())
@@ -420,4 +431,100 @@ def test_after_a_merge_nothing_is_left_that_was_derived_from_what_is_forgotten(f
     for node in world.nodes:
         with node.ledger.store.reading() as reader:
             assert reader.orphans() == []
+    assert len({node.digest() for node in world.nodes}) == 1
+
+
+@stores
+@given(history=tidy_steps)
+def test_what_a_peer_derives_from_what_was_pruned_stays_unless_that_was_forgotten_too(factory, history):
+    # One node prunes what it has corrected, while another, which does not know, derives something from it.
+    begun = [("fact", 0, 0, 0), ("sync", 1, 0, 0), ("derive", 1, 0, 0), ("correct", 0, 2, 0), ("tidy", 0, 0, 0)]
+    world = run(factory, [*begun, *history])
+    for _ in range(4):
+        for node in world.nodes:
+            for other in world.nodes:
+                node.ledger.merge(other.events())
+            node.ledger.forget_orphans("owner")
+    assert len({node.digest() for node in world.nodes}) == 1
+    gone = set(world.forgotten)
+    while more := {record for record, sources in world.derived.items() if sources & gone} - gone:
+        gone |= more
+    for node in world.nodes:
+        with node.ledger.store.reading() as reader:
+            held = reader.find_all(node.ids())
+            assert {record for record, one in held.items() if one.receipt} - world.tidied <= gone
+            assert gone <= {record for record, one in held.items() if one.receipt}
+
+
+def pruned_beside_a_deriving_peer(factory) -> tuple[World, Id, Id]:
+    """One node prunes a memory that it corrected, while another derives something from it; gives both memories."""
+    world = run(factory, [("fact", 0, 0, 0), ("sync", 1, 0, 0), ("sync", 2, 0, 0)])
+    (source,) = world.nodes[0].ids()
+    for step in (("correct", 0, 2, 0), ("tidy", 0, 0, 0), ("derive", 1, 0, 0)):
+        run_step(world, step)
+    (derived,) = world.derived.keys() & set(world.nodes[1].ids())
+    assert world.tidied == {source}
+    return world, source, derived
+
+
+def joined(world: World) -> None:
+    """Everybody hears of everything and clears up."""
+    for _ in range(3):
+        for node in world.nodes:
+            for other in world.nodes:
+                node.ledger.merge(other.events())
+            node.ledger.forget_orphans("owner")
+
+
+def are_held(world: World, record: Id) -> set[bool]:
+    """Whether a memory is held, as the nodes say."""
+    found = set()
+    for node in world.nodes:
+        with node.ledger.store.reading() as reader:
+            held = reader.find(record)
+            found.add(held is not None and held.receipt is None)
+    return found
+
+
+@stores
+@pytest.mark.parametrize("when", ["never", "before the peer is heard", "after", "by a third that knows of neither"])
+def test_a_pruned_memory_takes_what_a_peer_derived_from_it_only_once_it_is_forgotten(factory, when):
+    world, source, derived = pruned_beside_a_deriving_peer(factory)
+    if when == "after":
+        joined(world)
+        assert are_held(world, derived) == {True}
+    node = world.nodes[2 if when.startswith("by") else 0]
+    if when != "never":
+        erasure = decide.Forget([source], node.ledger.new_id(), "owner", reason="asked")
+        done = node.ledger.write(lambda view, secret: decide.forget(view, erasure, secret))
+        assert source in done.asked
+        assert done.already == ()
+        assert (derived in done.derived) == (when == "after"), "what is known to be derived goes with it at once"
+    joined(world)
+    assert are_held(world, derived) == {when == "never"}
+    assert are_held(world, source) == {False}
+    assert len({node.digest() for node in world.nodes}) == 1
+
+
+@stores
+def test_what_was_derived_through_something_pruned_falls_with_what_that_came_from(factory):
+    world, source, derived = pruned_beside_a_deriving_peer(factory)
+    # The peer corrects and prunes what it derived, a third derives from that, and the first, which has heard of none of
+    # these, forgets the beginning.
+    peer, third, first = world.nodes[1], world.nodes[2], world.nodes[0]
+    third.ledger.merge(peer.events())
+    place = third.ids().index(derived)
+    run_step(world, ("derive", 2, 1, place))
+    (last,) = [record for record, sources in world.derived.items() if sources == {derived}]
+    run_step(world, ("correct", 1, 3, peer.ids().index(derived)))
+    (correction,) = {record for record, sources in world.derived.items() if sources == {source}} - {derived}
+    tidied(peer, world)
+    assert derived in world.tidied
+    third.ledger.merge(peer.events())
+    third.ledger.forget_orphans("owner")
+    assert are_held(world, last) == {True, False}, "the third holds it, the others have not heard of it"
+    erasure = decide.Forget([source], first.ledger.new_id(), "owner", reason="asked")
+    first.ledger.write(lambda view, secret: decide.forget(view, erasure, secret))
+    joined(world)
+    assert are_held(world, last) == are_held(world, correction) == {False}
     assert len({node.digest() for node in world.nodes}) == 1

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from holdfast.adapters.sqlite.store import SqliteStore
 from holdfast.core import decide
+from holdfast.core.codec import decode_content
 from holdfast.core.proof import genesis
 from holdfast.errors import HoldfastError
-from holdfast.model.ids import Id, keyed_id
+from holdfast.model.ids import Id, keyed_id, parse_id
 from holdfast.model.records import Content, Kind, Role
 from holdfast.ports.store import Identity, SpaceStore
 from holdfast.services.ledger import Ledger
@@ -60,6 +61,10 @@ class World:
 
     nodes: list[Node]
     forgotten: set[Id] = field(default_factory=set)
+    tidied: set[Id] = field(default_factory=set)
+    """Superseded memories that a pruning forgot."""
+    derived: dict[Id, set[Id]] = field(default_factory=dict)
+    """From what each memory was derived, as it was written."""
     effects: dict[str, set[Id]] = field(default_factory=dict)
 
 
@@ -121,6 +126,18 @@ rival_steps = st.lists(
 )
 
 
+# What one node prunes because it is superseded, while others derive from it, forget it, or correct what was derived.
+tidy_steps = st.lists(
+    st.tuples(
+        st.sampled_from(("derive", "derive", "correct", "tidy", "forget", "sync", "fact")),
+        st.integers(0, 2),
+        st.integers(0, 30),
+        st.integers(0, 5),
+    ),
+    max_size=15,
+)
+
+
 def run_step(world: World, step: tuple[str, int, int, int]) -> None:
     """Do one step; a refusal is a legal outcome, anything else is a failure."""
     what, where, a, b = step
@@ -150,17 +167,23 @@ def _run(world: World, node: Node, what: str, a: int, b: int) -> None:
             world.effects.setdefault(key, set()).add(taken.record)
         case "derive" if some:
             command = decide.Take(content(text + "!", sources=(id_text(some),)), new)
-            ledger.write(lambda view, secret: decide.take(view, command, secret))
+            taken = ledger.write(lambda view, secret: decide.take(view, command, secret))
+            world.derived[taken.record] = {some}
         case "revise" if some:
             revision = decide.Revise(some, REVISIONS[a % len(REVISIONS)], "owner")
             ledger.write(lambda view, secret: decide.revise(view, revision, secret))
         case "correct" if some:
             correction = decide.Correct(some, text, new, 1_650_000_000_000, "owner")
             ledger.write(lambda view, secret: decide.correct(view, correction, secret))
+            with ledger.store.reading() as reader:
+                written = decode_content(reader.event(reader.find(new).seq))
+            world.derived[new] = set(map(parse_id, written.sources))
         case "forget" if some:
             erasure = decide.Forget([some], new, "owner", reason="asked")
             done = ledger.write(lambda view, secret: decide.forget(view, erasure, secret))
             world.forgotten.update(done.asked + done.derived)
+        case "tidy":
+            tidied(node, world)
         case "sync":
             other = world.nodes[b % len(world.nodes)]
             ledger.merge(event for event in other.events())
@@ -168,3 +191,15 @@ def _run(world: World, node: Node, what: str, a: int, b: int) -> None:
             node.clock.advance((a - 15) * 1000)
         case _:
             pass
+
+
+def tidied(node: Node, world: World) -> None:
+    """Forget superseded memories that nothing is derived from, as a pruning does."""
+
+    def forget(view, secret):
+        closed = [record for record, held in view.find_all(node.ids()).items() if held.closed_by and not held.receipt]
+        erasure = decide.Forget(closed, node.ledger.new_id(), "owner", bars=False, spares=True)
+        return decide.forget(view, erasure, secret)
+
+    done = node.ledger.write(forget)
+    world.tidied.update(done.asked + done.derived)

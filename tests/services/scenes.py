@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from holdfast import Memory
@@ -49,3 +50,10 @@ def surfaces(memory: Memory) -> dict[str, str]:
 def bytes_of(path: Path) -> bytes:
     """Everything the files of a space hold."""
     return b"".join(file.read_bytes() for file in sorted(path.parent.glob(path.name + "*")))
+
+
+def tamper(path: Path, sql: str, *values: object) -> None:
+    """Change the file of a space that is closed, behind its back."""
+    raw = apsw.Connection(str(path))
+    raw.execute(sql, values).fetchall()
+    raw.close()

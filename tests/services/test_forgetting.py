@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import json
 from itertools import chain
-from pathlib import Path
 
-import apsw
 import pytest
 
 from holdfast.adapters.sqlite import connection
 from holdfast.core.receipts import as_given
-from holdfast.errors import Gone, InvalidField, NotFound
+from holdfast.errors import ConfirmationNeeded, Gone, InvalidField, NotFound
 from holdfast.model.erasure import SURFACES
-from tests.services.scenes import bytes_of, found, refused, state_of, surfaces
+from tests.services.scenes import bytes_of, found, refused, state_of, surfaces, tamper
 
 SECRET = "The door code is 7306."
-
-
-def tamper(path: Path, sql: str) -> None:
-    raw = apsw.Connection(str(path))
-    raw.execute(sql).fetchall()
-    raw.close()
 
 
 def test_a_forgotten_memory_is_on_no_surface(opened, path, model):
@@ -329,3 +321,15 @@ def test_what_an_import_or_a_merge_forgets_is_told_as_pending_too(opened, path, 
 def test_what_is_no_receipt_is_refused_in_words(memory, bad):
     with refused(memory, InvalidField, "no receipt"):
         memory.verify(bad)
+
+
+def test_a_token_of_other_memories_stops_a_forget_that_needs_none(opened):
+    memory = opened()
+    first, second = memory.remember("Likes tea."), memory.remember("Likes rain.")
+    token = memory.preview_forget(first.id).token
+    with pytest.raises(ConfirmationNeeded, match="another set of memories"):
+        memory.forget(second.id, confirm=token)
+    assert len(list(memory.records())) == 2
+    assert memory.forget(first.id, confirm=token).forgotten == (first.id,)
+    assert memory.forget(first.id, confirm=token).forgotten == ()  # a retry finds nothing left
+    assert [record.id for record in memory.records()] == [second.id]

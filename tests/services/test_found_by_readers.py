@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -12,10 +13,14 @@ import numpy as np
 import pytest
 
 from holdfast import Memory
+from holdfast.adapters.sqlite import snapshots
+from holdfast.adapters.sqlite.rows import heads_of
+from holdfast.core.journal_lines import JournalHead, journal_lines
 from holdfast.core.proof import genesis
 from holdfast.errors import Closed, Damaged, Gone, InvalidField, InvalidInput, NotFound, StoreBusy, StoreError
 from holdfast.testing.embedders import HashEmbedder
 from holdfast.testing.faults import SteppedClock
+from tests.services.scenes import tamper
 
 
 @pytest.fixture
@@ -23,10 +28,50 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ada.db"
 
 
-def tamper(path: Path, sql: str, *values: object) -> None:
-    raw = apsw.Connection(str(path))
-    raw.execute(sql, values).fetchall()
-    raw.close()
+def test_an_altered_time_lets_no_error_out_that_is_not_ours(path):
+    with Memory.open(path, embedder=None) as memory:
+        memory.remember("Ada runs.")
+    tamper(path, "UPDATE event SET hlc = -4500263493806587889 WHERE seq = 1")
+    with Memory.open(path, embedder=None) as memory:
+        for ask in (memory.export, memory.storage.journal):
+            with pytest.raises(Damaged):
+                list(ask())
+        assert memory.check()
+
+
+def test_an_altered_version_is_not_returned(path):
+    with Memory.open(path, embedder=None) as memory:
+        record = memory.remember("Ada runs.")
+    tamper(path, "UPDATE event SET version = 9 WHERE seq = 1")
+    with Memory.open(path, embedder=None) as memory:
+        with pytest.raises(Damaged):
+            memory.get(record.id)
+        assert memory.check()
+
+
+def test_a_node_whose_id_became_a_number_is_told_in_our_words():
+    assert heads_of([(b"n" * 16, 3, b"c" * 32)]) == {b"n" * 16: (3, b"c" * 32)}
+    for altered in ((7, 3, b"c" * 32), (b"n" * 16, "3", b"c" * 32), (b"n" * 16, 3, 7)):
+        with pytest.raises(Damaged):
+            heads_of([altered])
+
+
+def test_a_number_of_a_snapshot_that_leads_nowhere_is_passed_over():
+    def rows(sql: str, _values: object) -> list[tuple[int]]:
+        return [] if "WHERE seq = ?" in sql else [(5,)]
+
+    assert snapshots.newest_snapshot(rows, 9, None) is None
+
+
+def test_an_event_of_what_is_no_node_is_not_exported(opened):
+    # A byte of a row's own header makes a number of an id, whatever the table takes.
+    memory = opened()
+    memory.remember("Ada runs.")
+    with memory._space.store.reading() as reader:
+        (event,) = reader.events(0, 9)
+    event = replace(event, header=replace(event.header, node=7))
+    with pytest.raises(Damaged):
+        list(journal_lines(JournalHead(event.header.space, bytes(32)), [event], 0, {}))
 
 
 def alter_text(path: Path, old: str, new: str) -> None:
@@ -301,3 +346,34 @@ def test_an_id_of_zeros_is_no_memory():
         assert (report.added, report.unchanged, len(report.skipped)) == (0, 1, 1)
         with pytest.raises((NotFound, InvalidField)):
             memory.get("00000000-0000-0000-0000-000000000000")
+
+
+def test_an_index_that_names_a_turn_of_another_session_gives_it_to_none(path):
+    with Memory.open(path, embedder=None) as memory:
+        for session in ("one", "two"):
+            memory.session(session).add("user", f"Said in session {session}.")
+    (entry,) = rows_of(
+        path, "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema WHERE name = 'memory_session'"
+    )
+    tamper(path, "UPDATE memory SET session = 'two' WHERE session = 'one'")
+    in_schema(path, "DELETE FROM sqlite_schema WHERE name = 'memory_session'")
+    tamper(path, "UPDATE memory SET session = 'one' WHERE n = 1")  # its entry in the index stays as it was
+    in_schema(path, "INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", *entry)
+    with Memory.open(path, embedder=None) as memory:
+        assert [turn.text for turn in memory.session("two").turns()] == ["Said in session two."]
+        assert memory.session("two").window(1_000).memories == tuple(turn.id for turn in memory.session("two").turns())
+        assert any("memory_session" in problem for problem in memory.check())
+
+
+def rows_of(path: Path, sql: str) -> list[tuple[object, ...]]:
+    raw = apsw.Connection(str(path))
+    found = raw.execute(sql).fetchall()
+    raw.close()
+    return found
+
+
+def in_schema(path: Path, sql: str, *values: object) -> None:
+    raw = apsw.Connection(str(path))
+    raw.execute("PRAGMA writable_schema = ON").fetchall()
+    raw.execute(sql, values).fetchall()
+    raw.close()

@@ -17,8 +17,8 @@ from holdfast.errors import HoldfastError, InvalidField
 from holdfast.ports.metrics import MEASURES, OK, Sort, outcome_of
 from holdfast.services.embedding import Embedding
 from holdfast.services.ledger import Ledger
-from holdfast.services.metrics import reasons_of
-from holdfast.services.recalling import Recalling
+from holdfast.services.loop_guard import MindfulRecalling
+from holdfast.services.metrics import MeasuredEmbedding, reasons_of
 from holdfast.testing.embedders import Fault, FaultyEmbedder
 from holdfast.testing.faults import SteppedClock
 from holdfast.testing.metrics import RecordedMetrics
@@ -116,6 +116,17 @@ def test_what_is_told_is_what_was_done(measured: Memory, clock: SteppedClock, me
     assert metrics.total("holdfast.memories") == 2
     assert metrics.total("holdfast.backlog") == 0
     assert len(metrics.observed("holdfast.verb.duration", verb="remember", outcome=OK)) == 2
+
+
+def test_what_is_told_after_settling_is_so_whichever_thread_made_the_vectors(
+    measured: Memory, metrics: RecordedMetrics, monkeypatch: pytest.MonkeyPatch
+):
+    # As where that thread is stopped before it looks at what it did.
+    monkeypatch.setattr(MeasuredEmbedding, "embed_some", Embedding.embed_some)
+    for text in ("Ada lives in Porto.", "Bo lives in Lisbon."):
+        measured.remember(text)
+    measured.settle()
+    assert (metrics.total("holdfast.memories"), metrics.total("holdfast.backlog")) == (2, 0)
 
 
 def test_nothing_a_user_said_or_is_called_is_in_a_label(
@@ -285,7 +296,11 @@ def test_the_async_twins_take_metrics_too(tmp_path: Path, metrics: RecordedMetri
 
 def test_a_space_without_metrics_is_made_of_the_plain_services(opened: Callable[..., Memory]):
     space = opened()._space  # pyright: ignore[reportPrivateUsage]
-    assert [type(part) for part in (space.recalling, space.ledger, space.embedding)] == [Recalling, Ledger, Embedding]
+    assert [type(part) for part in (space.ledger, space.embedding, space.recalling)] == [
+        Ledger,
+        Embedding,
+        MindfulRecalling,
+    ]
     assert space.meter is None
 
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from holdfast import Memory, space
 from holdfast.core.decide import Take, take
-from holdfast.errors import Closed, HoldfastError, InvalidInput, InvalidTime, NotFound, StoreReadOnly
+from holdfast.errors import Closed, Damaged, HoldfastError, InvalidInput, InvalidTime, NotFound, StoreReadOnly
 from holdfast.model.ids import Id
 from holdfast.model.times import format_when
 from holdfast.services.past import copy_until, cut_of
 from holdfast.testing.faults import SteppedClock
 from tests.laws.worlds import FACTORIES, content, make_world
 from tests.services.conftest import START_MS
-from tests.services.scenes import found, refused
+from tests.services.scenes import found, refused, tamper
 
 HOUR_MS = 3_600_000
 LINE = '{"conversation": "c", "entries": [{"author": "Ada", "text": "Hello"}]}'
@@ -284,3 +284,62 @@ def test_a_memory_that_came_later_is_not_found_in_the_past(memory):
     later = memory.remember("Ada swims.")
     with memory.at(seq=1) as past, pytest.raises(NotFound):
         past.get(later.id)
+
+
+@pytest.mark.parametrize("key", [None, bytes(range(32))], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("pruned", [False, True])
+@pytest.mark.parametrize("altered", ["version = 7", "record = zeroblob(16)", "hlc = hlc + 1", "n = 9"])
+def test_no_past_is_shown_from_a_snapshot_with_an_event_that_was_altered(opened, path, clock, key, pruned, altered):
+    memory = opened(path, key=key)
+    fact = memory.remember("Ada lives in Lisbon.", importance=0.1)
+    memory.revise(fact.id, importance=0.2)
+    memory.revise(fact.id, importance=0.3)
+    clock.advance(1_000)
+    memory.storage.prune(keep_days=0, dry_run=False) if pruned else memory.storage.snapshot()
+    memory.remember("Ada has a cat.")
+    last = memory.summary().events
+    memory.close()
+    tamper(path, f"UPDATE event SET {altered} WHERE seq = 3")
+    memory = opened(path, key=key)
+    with pytest.raises(Damaged, match="not what was written"):
+        memory.at(seq=last)
+
+
+def test_a_past_is_shown_from_further_back_where_pruning_dropped_what_a_later_snapshot_listed(memory, clock):
+    gone = memory.remember("The door code is 7306.", importance=0.1)
+    memory.revise(gone.id, importance=0.2)
+    memory.remember("Ada runs.")
+    clock.advance(1_000)
+    between = clock.now
+    clock.advance(1_000)
+    memory.remember("Ada swims.")
+    listed = memory.storage.snapshot().seq
+    memory.forget(gone.id)
+    assert memory.storage.prune(before=format_when(between), dry_run=False).pruned == 2
+    with memory.at(seq=listed) as past:
+        assert [record.text for record in past.records()] == ["Ada runs.", "Ada swims."]
+
+
+@pytest.mark.parametrize("key", [None, bytes(range(32))], ids=["plain", "encrypted"])
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "type = 1 WHERE type = 3", "other = zeroblob(16) WHERE type = 3", "version = 7 WHERE seq = 1",
+        "record = zeroblob(16) WHERE seq = 1", "hlc = hlc + 1 WHERE seq = 2", "hlc = hlc << 8 WHERE seq = 2",
+        "n = 1 WHERE seq = 2", "n = 9 WHERE type = 3", "n = 0 WHERE seq = 1", "n = 3 WHERE type = 3",
+        "node_seq = 9 WHERE seq = 2", "commitment = zeroblob(32) WHERE seq = 2", "chain = zeroblob(32) WHERE seq = 2",
+    ],
+)  # fmt: skip
+def test_no_past_is_shown_from_an_event_that_was_altered(opened, path, clock, key, altered):
+    memory = opened(path, key=key)
+    fact = memory.remember("Ada lives in Lisbon.")
+    memory.correct(fact.id, "Ada lives in Porto.")
+    memory.remember("Ada has a cat.")
+    last = memory.summary().events
+    memory.close()
+    tamper(path, f"UPDATE event SET {altered}")
+    memory = opened(path, key=key)
+    with pytest.raises(Damaged, match="not what was written"):
+        memory.at(seq=last)
+    with pytest.raises(Damaged, match="not what was written"):
+        memory.at(format_when(clock.now))

@@ -57,6 +57,10 @@ The table `[policy]` says what may be kept ([how](../explanation/admission.md)).
 setting the stricter one holds. Without any, everything is kept as it is said. In a house it holds in every space,
 beside the policy that a space has of its own (`holdfast house restrict`): again the stricter of each setting.
 
+The table `[hooks]` of your own file says what the hooks of
+[coding agents](../how-to/use-with-coding-agents.md) may do; `HOLDFAST_HOOKS=off` switches them off, and
+`HOLDFAST_HOOKS_FOLDER` names the folder of their spaces.
+
 `touches = false` in a file switches off that who reads what is [counted](../how-to/see-what-is-kept.md).
 
 `embedder` is `auto` (the model that is installed), `none` (recall by words only), a folder with a model,
@@ -99,7 +103,8 @@ def _commands() -> Iterator[str]:
     space = {row for row in _options(contexts[1]) if row.startswith(told)}
     yield "Every command takes these:\n\n" + "".join(_table(row for row in _options(contexts[0]) if row in shared))
     yield "\nEvery command that uses a space takes these too (`demo`, `bench`, `completion`, those of `house`, "
-    yield "`key list` and `key destroy` do not):\n\n"
+    yield "`key list`, `key destroy` and `procedure example` do not, nor do `install`, `uninstall`, `backfill` and "
+    yield "`hook`, which find the spaces of coding agents by themselves):\n\n"
     yield "".join(_table(row for row in _options(contexts[1]) if row in space))
     for one in contexts:
         yield from _command(one, shared, space)
@@ -120,7 +125,8 @@ def _command(context: click.Context, shared: set[str], space: set[str]) -> Itera
     yield f"\n### {name}\n\n    holdfast {name} {' '.join(found.collect_usage_pieces(context))}\n\n"
     for paragraph in (found.help or "").split("\n\n"):
         yield " ".join(paragraph.split()) + "\n\n"
-    is_other = name in ("demo", "bench", "completion", "key list", "key destroy") or name.startswith("house ")
+    others = ("demo", "bench", "completion", "key list", "key destroy", "procedure example")
+    is_other = name in (*others, "install", "uninstall", "backfill", "hook") or name.startswith("house ")
     assert uses_space or is_other, f"{name} lacks an option of the space"
     own = [row for row in rows if row not in shared and not (uses_space and row in space)]
     yield "".join(_table(own)) if own else "No options of its own.\n"

@@ -34,7 +34,7 @@ def test_a_backup_is_restored_without_what_was_forgotten_since(filled: Shell):
     assert "holds" in filled.ok("verify", "kept.json")
     there = json.loads(filled.ok("restore", "ada.bak", "new.db", "--forgets", "kept.json", "--json"))
     assert (there["memories"], there["forgotten_again"], len(there["receipts_again"])) == (1, 1, 1)
-    assert there["lost"] == {"events": 0, "by_what": {}, "memories": []}
+    assert there["lost"] == {"events": 0, "by_what": {}, "memories": [], "pruned": 0}
 
 
 def test_a_restore_says_what_would_be_lost(filled: Shell):

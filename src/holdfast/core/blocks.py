@@ -53,7 +53,7 @@ def check_block_label(value: object) -> str:
         InvalidField, InvalidText.
     """
     label = unicodedata.normalize("NFC", border.check_text(value, "label"))
-    trouble = _trouble(label)
+    trouble = label_trouble(label)
     if trouble:
         raise InvalidField(
             f"{label!a:.80} cannot be the label of a block: {trouble}. Expected a name of letters, digits and . - _, "
@@ -293,8 +293,8 @@ def reframed(frame: Frame, **changes: Any) -> Frame:
     return replace(frame, **{name: value for name, value in changes.items() if value is not None})
 
 
-def _trouble(label: str) -> str | None:
-    """What is wrong with a label, in words."""
+def label_trouble(label: str) -> str | None:
+    """What is wrong with a label, in words; None where it is a plain name."""
     if "/" in label or "\\" in label:
         return "it has a slash in it, and a label is no path"
     if len(label) > LABEL_CHARS:

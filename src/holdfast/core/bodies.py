@@ -29,6 +29,14 @@ def check_body(kind: Kind, body: object) -> None:
                 from holdfast.core.blocks import read_block
 
                 read_block(text)
+            case Kind.PROCEDURE:
+                from holdfast.core.procedures import read_procedure
+
+                read_procedure(text)
+            case Kind.TRIAL:
+                from holdfast.core.procedure_trials import read_trial
+
+                read_trial(text)
             case Kind.INTENTION:
                 from holdfast.core.intentions import read_intention
 
@@ -37,6 +45,22 @@ def check_body(kind: Kind, body: object) -> None:
                 from holdfast.core.sessions import read_session
 
                 read_session(text)
+            case Kind.FILE:
+                from holdfast.core.files import read_file
+
+                read_file(text)
+            case Kind.WINDOW:
+                from holdfast.core.window_pieces import read_piece
+
+                read_piece(text)
+            case Kind.ITEM:
+                from holdfast.core.items import read_item
+
+                read_item(text)
+            case Kind.CHECKPOINT | Kind.CHANNEL | Kind.TASK_WRITES:
+                from holdfast.core.checkpoints import read_state
+
+                read_state(kind, text)
             case _:
                 read_asked(kind, text)
 
@@ -51,8 +75,28 @@ def name_of(kind: Kind, body: str | None) -> str | None:
         from holdfast.core.blocks import read_block
 
         return str(read_block(body)["label"])
+    if kind is Kind.PROCEDURE:
+        from holdfast.core.procedures import read_procedure
+
+        return read_procedure(body)[0].name
     if kind is Kind.SESSION:
         from holdfast.core.sessions import read_session
 
         return read_session(body).id
+    if kind is Kind.FILE:
+        from holdfast.core.files import read_file
+
+        return str(read_file(body)["path"])
+    if kind is Kind.WINDOW:
+        from holdfast.core.window_pieces import read_piece
+
+        return read_piece(body).name
+    if kind is Kind.ITEM:
+        from holdfast.core.items import read_item
+
+        return read_item(body).name
+    if kind.is_state:
+        from holdfast.core.checkpoints import read_state
+
+        return read_state(kind, body).name
     return None

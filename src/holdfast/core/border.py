@@ -163,6 +163,8 @@ def check_tags(values: Iterable[object]) -> tuple[str, ...]:
     Raises:
         InvalidField, InvalidText.
     """
+    if values == ():
+        return ()
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidField(f"The tags are {values!r:.60}; expected a list of strings. Nothing was written.")
     tags = tuple(dict.fromkeys(check_label(value, "tag") for value in values))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 INDEXED: Final = 1
 BUILDING: Final = 2
 _FIRST_CAPACITY: Final = 256
+_Integer = TypeVar("_Integer", bound=np.integer[Any])
 
 
 @dataclass(slots=True)
@@ -120,3 +121,9 @@ def numbered(names: Sequence[str | None], numbers: dict[str | None, int]) -> NDA
         if name not in numbers:
             numbers[name] = len(numbers)
     return np.fromiter(map(numbers.__getitem__, names), np.int32, len(names))
+
+
+def distinct(numbers: NDArray[_Integer]) -> NDArray[_Integer]:
+    """Each of these numbers once, in order: `numpy.unique`, which imports all of `numpy.ma` when it is first used."""
+    ordered = np.sort(numbers)
+    return ordered[np.concatenate((np.ones(min(len(ordered), 1), bool), ordered[1:] != ordered[:-1]))]

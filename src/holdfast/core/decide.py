@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.core import receipts
 from holdfast.core.codec import canonical, decode_content, encode_content
-from holdfast.core.erasing import PIECE, barring, erasable, falling, unneeded
+from holdfast.core.erasing import barring, erasable, fallen, reach, sparing, unneeded
 from holdfast.core.secrets import admission_digest, normalised, text_digest
 from holdfast.core.view import View
 from holdfast.errors import (
@@ -79,11 +79,13 @@ def take(view: View, command: Take, secret: bytes) -> tuple[tuple[Draft, ...], T
         if held and held.seq:
             _same_arguments(view, held, command)
             return (), Taken(command.record, is_new=False)
+    draft = Draft(EventType.REMEMBERED, command.record, 1, encode_content(content), content=content)
+    if not view.has_bars():  # in most spaces nothing is; a digest costs a tenth of taking something in
+        return (draft,), Taken(command.record, is_new=True)
     digest = admission_digest(secret, content)
     reason = view.bar(digest)
     if reason and not command.readmit:
         raise _barred(reason)
-    draft = Draft(EventType.REMEMBERED, command.record, 1, encode_content(content), content=content)
     return (*((_readmitted(digest),) if reason else ()), draft), Taken(command.record, is_new=True)
 
 
@@ -204,9 +206,11 @@ class Forget:
 
     Attributes:
         bars: The words must not come back. False where nobody asked for that: they are gone at their source.
-        spares: Those that something else held is derived from stay, with what they are derived from.
+        spares: Those that something else held is derived from stay, with what they are derived from. So does what
+            another node derived from them meanwhile: nobody asked that it go.
         made: By the event with its words, what `barring` gives for a memory, where it was made before.
         pause: Called between two pieces of the work, which may be long.
+        first: Gives what is written before it in the same transaction; where it raises, nothing is erased.
     """
 
     records: Sequence[Id]
@@ -217,6 +221,7 @@ class Forget:
     spares: bool = False
     made: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
     pause: Callable[[], None] = lambda: None
+    first: Callable[[View, bytes], Sequence[Draft]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,21 +247,9 @@ def forget(view: View, command: Forget, secret: bytes) -> tuple[tuple[Draft, ...
     Raises:
         NotFound: one of the ids is unknown; then nothing is forgotten.
     """
-    asked, already = dict[Id, None](), list[Id]()
     records = unneeded(view, command.records, command.pause) if command.spares else command.records
-    known = dict[Id, Holding]()
-    for start in range(0, len(records), PIECE):
-        command.pause()
-        known.update(view.find_all(records[start : start + PIECE]))
-    for record in records:
-        held = known.get(record)
-        if held is None:
-            raise NotFound(f"There is no memory {id_text(record)} in this space. Nothing was forgotten.")
-        if held.receipt:
-            already.append(record)
-        else:
-            asked[record] = None
-    going = falling(view, asked, command.pause)
+    going, already = reach(view, records, command.pause, spares=command.spares)
+    asked = dict.fromkeys(record for record in records if record in going)
     derived = tuple(record for record in going if record not in asked)
     if not going:
         return (), Forgotten((), (), tuple(already))
@@ -278,8 +271,8 @@ def forget(view: View, command: Forget, secret: bytes) -> tuple[tuple[Draft, ...
 
 def forget_orphans(view: View, receipt: Id, actor: str, secret: bytes) -> tuple[tuple[Draft, ...], Forgotten]:
     """Decide to forget what another node derived from memories that were forgotten here, or the other way round."""
-    records = tuple(held.id for held in view.orphans())
-    command = Forget(records, receipt, actor, reason="derived from what was forgotten")
+    records = tuple(fallen(view))
+    command = Forget(records, receipt, actor, reason=receipts.FELL)
     return forget(view, command, secret) if records else ((), Forgotten((), (), ()))
 
 
@@ -363,9 +356,9 @@ def _fact_about(turn: Content) -> Content:
 
 def _tombstones(view: View, going: Mapping[Id, Holding], command: Forget, secret: bytes) -> Iterator[Draft]:
     made = dict(command.made) if command.bars else {}
-    left = [held.n for held in going.values() if command.bars and held.seq not in made]
+    left = [held.n for held in going.values() if (command.bars or command.spares) and held.seq not in made]
     for held, event in view.current(left).values():
-        made[held.seq] = barring(event, secret)
+        made[held.seq] = barring(event, secret) if command.bars else sparing(event)
     none = canonical({"bars": []})
     for held in going.values():
         command.pause()

@@ -38,6 +38,8 @@ def trusted(view: View, command: Take, made: Mapping[Id, Take], *, imported: boo
 
 
 def _within(content: Content, source: Content) -> Content:
+    if content.trust <= source.trust and source.expires_at is None and not source.quarantined:
+        return content
     ends = [one for one in (content.expires_at, source.expires_at) if one is not None]
     return replace(
         content,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.core import signals
+from holdfast.core.columns import distinct
 from holdfast.core.confidence import Features, features_of
 from holdfast.core.corpus import EXACT_ENTRIES, Corpus, Mask, Rows
 from holdfast.core.kinds import QuestionKind
@@ -217,9 +218,9 @@ def candidates(corpus: Corpus, query: Query, reachable: Mask, cosines: Floats | 
         # They bear on an answer without sharing its words: "Always show the units".
         flagged = reachable & ((corpus.columns.flags[: corpus.size] & INSTRUCTS) > 0)
         found.append(best_of(words.window if cosines is None else cosines, flagged, INSTRUCTIONS))
-    rows = np.unique(np.concatenate(found))
+    rows = distinct(np.concatenate(found))
     if len(rows) < MIN_FOR_Z:  # hardly a word matches and there is no vector: the latest stand in
-        rows = np.union1d(rows, np.flatnonzero(reachable)[-MIN_FOR_Z:])
+        rows = distinct(np.concatenate((rows, np.flatnonzero(reachable)[-MIN_FOR_Z:])))
     return rows.astype(np.int32)
 
 

@@ -178,7 +178,8 @@ def encode_terms(text: str, key: bytes) -> bytes:
     unique = len(counts)
     ordered = sorted(counts)
     head = _HEADER.pack(TERMS_VERSION, traits(text, read.of_words), unique, read.total, read.words)
-    tail = bytes(min(counts[term], _MAX_COUNT) for term in ordered)
+    times = [counts[term] for term in ordered]
+    tail = bytes(times) if max(times, default=0) <= _MAX_COUNT else bytes(min(count, _MAX_COUNT) for count in times)
     return b"".join((head, struct.pack(f"<{unique}I", *ordered), tail, bytes(-unique % 4)))
 
 

@@ -33,7 +33,7 @@ class Links:
         self.stale = True
         sessions = columns.session[first:size]
         if len(sessions) > _ONE_BY_ONE:
-            self._unlinked.update(np.unique(sessions[sessions > 0]).tolist())
+            self._unlinked.update(set(sessions[sessions > 0].tolist()))
             return
         for row, session in enumerate(sessions.tolist(), first):
             if session == 0 or session in self._unlinked:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from holdfast.core.message_text import text_of
-from holdfast.core.messages import Call, Other, Part, Picture, Result, Said, Text
+from holdfast.core.messages import Call, Other, Part, Picture, Result, Said, Text, check_shape, read_message
 from holdfast.model.messages import Message, Messages, Shape
 
 _SYSTEM: Final = ("system", "developer")
@@ -256,3 +256,22 @@ _WRITERS: Final[dict[Shape, Callable[[_Out, Kept], None]]] = {
     "openai-responses": _items,
     "anthropic": _blocks,
 }
+
+
+def reshaped(messages: Messages, shape: str) -> Messages:
+    """The same messages in another shape; themselves where they are in it.
+
+    Raises:
+        InvalidField: an unknown shape.
+    """
+    wanted = check_shape(shape)
+    if messages.shape == wanted:
+        return messages
+    system = [Kept("", Said("system", (Text(messages.system),)))] if messages.system else []
+    sources = [*messages.sources, *([()] * (len(messages) - len(messages.sources)))]
+    kept = [
+        Kept(next(iter(of), ""), read_message(one, messages.shape), one, messages.shape)
+        for one, of in zip(messages, sources, strict=True)
+    ]
+    found = shaped([*system, *kept], wanted)
+    return replace(found, left_out=(*messages.left_out, *found.left_out))

@@ -13,8 +13,10 @@ from holdfast.model.events import Draft, EventType
 from holdfast.model.ids import Id, keyed_id
 from holdfast.model.records import Content, Kind
 
-GENERATIONS = 1_000
+GENERATIONS = 1_000_000
 """How often one name may be forgotten and used again."""
+LOOKED_THROUGH = 10_000
+"""Generations among which a record of a name is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +50,42 @@ def named_id(secret: bytes, kind: Kind, name: str, number: int) -> Id:
 
 def next_generation(secret: bytes, kind: Kind, name: str, record: Id) -> Id | None:
     """What a name means when this record of it is forgotten; None where it is not one of this name."""
-    ids = [named_id(secret, kind, name, number) for number in range(GENERATIONS)]
-    return ids[ids.index(record) + 1] if record in ids[:-1] else None
+    for number in range(LOOKED_THROUGH):
+        if named_id(secret, kind, name, number) == record:
+            return named_id(secret, kind, name, number + 1)
+    return None
 
 
 def generation(view: View, ids: Callable[[int], Id]) -> tuple[Id, int]:
     """The record that a name means now, and its version; 0 where there is none."""
-    for number in range(GENERATIONS):
+    record = ids(0)
+    held = view.find(record)
+    if held is not None and held.receipt is not None:
+        number = _following(view, ids)
+        if number == GENERATIONS:
+            raise VersionConflict(
+                f"This name was forgotten {GENERATIONS:,} times. Nothing was written; take another name."
+            )
         record = ids(number)
         held = view.find(record)
-        if held is None or held.receipt is None:
-            return record, held.version if held and held.seq else 0
-    raise VersionConflict(f"This name was forgotten {GENERATIONS:,} times. Nothing was written; take another name.")
+    return record, held.version if held and held.seq else 0
+
+
+def _following(view: View, ids: Callable[[int], Id]) -> int:
+    """The first generation that is not forgotten, by halves: each is used only once all before it are forgotten."""
+
+    def is_forgotten(number: int) -> bool:
+        held = view.find(ids(number))
+        return held is not None and held.receipt is not None
+
+    first = last = 1
+    while last < GENERATIONS and is_forgotten(last):
+        first, last = last + 1, 2 * last + 1
+    last = min(last, GENERATIONS)
+    while first < last:
+        middle = (first + last) // 2
+        first, last = (middle + 1, last) if is_forgotten(middle) else (first, middle)
+    return first
 
 
 def write(view: View, command: Write, secret: bytes) -> tuple[tuple[Draft, ...], Written]:

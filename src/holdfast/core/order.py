@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.core.columns import distinct
 from holdfast.core.corpus import Corpus, Rows
 from holdfast.core.kinds import QuestionKind
 from holdfast.core.late import LateQuery, late
@@ -107,7 +108,7 @@ def topic(corpus: Corpus, rows: Rows, vector: Floats) -> Floats:
     """Return the cosine of a vector with each row in its context, standardised; 0 for rows that have no vector."""
     columns, vectors = corpus.columns, corpus.vectors
     first = columns.before[rows]
-    needed = np.unique(np.concatenate((rows, first, columns.before[first], columns.after[rows])))
+    needed = distinct(np.concatenate((rows, first, columns.before[first], columns.after[rows])))
     products = np.zeros(corpus.size, np.float32)
     products[needed] = vectors.scan_rows(vector, needed)
     return scaled_cosines(vectors.pooled_rows(products, rows, columns.before, columns.after), vectors.scales[rows] > 0)

@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from holdfast.model.events import Draft, Event, EventType, Head, Header
+from holdfast.model.events import Draft, Event, EventType, Head, Header, commitment
 from holdfast.model.ids import Id
 
 _HEADER = struct.Struct(">4s16s16sQQB16sI16s")
@@ -17,8 +18,11 @@ SALT_BYTES = 16
 
 
 def genesis(space: bytes, node: bytes) -> bytes:
-    """The chain value before a node's first event."""
-    return hashlib.sha256(b"holdfast chain 1" + space + node).digest()
+    """The chain value before a node's first event; empty, which none goes on from, where an altered row names none."""
+    try:
+        return hashlib.sha256(b"holdfast chain 1" + space + node).digest()
+    except TypeError:
+        return b""
 
 
 def header_bytes(header: Header) -> bytes:
@@ -36,17 +40,35 @@ def header_bytes(header: Header) -> bytes:
     )
 
 
-def commitment(salt: bytes, payload: bytes) -> bytes:
-    """HMAC-SHA256: hides the payload once the salt is erased, and binds it until then."""
-    return hmac.digest(salt, payload, hashlib.sha256)
-
-
 def link(previous: bytes, header: Header, committed: bytes) -> bytes:
     """The chain value after an event; empty, which none is, after what is no event."""
     try:
         return hashlib.sha256(previous + header_bytes(header) + committed).digest()
     except (TypeError, struct.error):
         return b""  # what an altered row holds may not even be a number: no chain goes on from it
+
+
+def row_link(space: Id, previous: bytes | None, header: Sequence[Any], committed: bytes) -> bytes:
+    """The same where the header is what a row holds, node to other id: no `Header` is made of each, where all are read.
+
+    Args:
+        previous: The chain value of the node's event before; None before its first one.
+    """
+    try:
+        start = previous or genesis(space, header[0])
+        return hashlib.sha256(start + row_bytes(space, header) + committed).digest()
+    except (TypeError, struct.error):
+        return b""
+
+
+def row_bytes(space: Id, header: Sequence[Any]) -> bytes:
+    """The bytes of a header that the chain covers, of what a row holds, node to other id.
+
+    Raises:
+        struct.error: an altered one.
+    """
+    node, node_seq, hlc, type_, record, version, other = header
+    return _HEADER.pack(_MARK, space, node, node_seq, hlc, type_, record, version, other or _NO_ID)
 
 
 def seal(drafts: Sequence[Draft], head: Head, now_ms: int, salts: bytes) -> Iterator[Event]:

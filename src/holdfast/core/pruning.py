@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from holdfast.core.codec import canonical, decode_payload
 from holdfast.core.decide import NO_RECORD
-from holdfast.core.proof import header_bytes, verify_payload
+from holdfast.core.proof import header_bytes, row_bytes, row_link, verify_payload
 from holdfast.core.receipts import ERASABLE
 from holdfast.errors import Damaged
 from holdfast.model.events import Draft, Event, EventType
@@ -99,6 +99,37 @@ class KeptEvents:
         if horizon is not None and not self._is_told:
             found.append(f"no event records that the history was pruned up to {horizon.seq}: the horizon was altered")
         return found
+
+
+class RowProof:
+    """Holds rows of a journal against its chains and the snapshot that it begins from, while they are copied.
+
+    Args:
+        begun: None where the journal is copied from its first event on.
+    """
+
+    def __init__(self, space: Id, begun: Snapshot | None) -> None:
+        self._space = space
+        self._wanted = begun.digest if begun else b""
+        self._kept = frozenset(begun.kept) if begun else frozenset[int]()
+        self._digest = _begun(begun) if begun else None
+
+    def link(self, previous: bytes | None, header: Sequence[Any], committed: bytes) -> bytes:
+        """See `Proof.link`."""
+        return row_link(self._space, previous, header, committed)
+
+    def keep(self, seq: int, header: Sequence[Any], committed: bytes, chain: bytes) -> None:
+        """See `Proof.keep`."""
+        if self._digest is None or seq not in self._kept:
+            return  # one that a pruning which died left there
+        try:
+            self._digest.update(row_bytes(self._space, header) + committed + chain)
+        except (TypeError, struct.error):
+            self._wanted = b""
+
+    def is_whole(self) -> bool:
+        """See `Proof.is_whole`."""
+        return self._digest is None or self._digest.digest() == self._wanted
 
 
 def _unerasable(event: Event) -> bytes:

@@ -16,6 +16,8 @@ from holdfast.model.ids import Id, id_text
 
 ERASABLE = frozenset((EventType.REMEMBERED, EventType.REVISED))
 """Events whose payload goes when their memory is forgotten; the others hold no one's words."""
+FELL = "derived from what was forgotten"
+"""The reason of what fell with something that another node forgot: nobody asked for it."""
 _IDS = ("forgotten", "derived", "already")
 _PLACE = ("node", "node_seq", "at_ms", "chain")
 _RECORDED = ("actor", "reason", "forgotten", "derived", "already", "payloads", "vectors", "surfaces")
@@ -50,7 +52,7 @@ def read(event: Event) -> ForgetReceipt:
     """
     payload = decode_payload(event)
     header = event.header
-    is_receipt = header.type is EventType.RECEIPT and header.other is not None
+    is_receipt = header.type is EventType.RECEIPT and header.other is not None and type(header.node) is bytes
     if payload is None or not is_receipt or set(payload) - _LATER != set(_RECORDED) - _LATER:
         raise Damaged(f"Event {event.seq} holds no readable receipt. Run `holdfast check`.")
     recorded: dict[str, Any] = {name: tuple(value) if name in _IDS else value for name, value in payload.items()}

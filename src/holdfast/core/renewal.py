@@ -20,7 +20,8 @@ _MOVES = ("state", "met_ms", "snoozed_until_ms", "fired_ms", "taken_by")
 def renewed(held: Content, given: Content) -> Content | None:
     """What holds after a content is brought for one that is held; None where that is as late.
 
-    A block or a session of the same name is what was said of it last. An intention has come as far as it came anywhere.
+    A block, a procedure or a session of the same name is what was said of it last. An intention has come as far as it
+    came anywhere.
 
     Raises:
         ValueError: the two are of different things.

@@ -150,4 +150,4 @@ def _chosen(found: Sequence[Sentence], budget_tokens: int, records: Sequence[Rec
 
 def _worth(sentence: Sentence, covered: set[str]) -> float:
     new = sum(worth for unit, worth in sentence.units.items() if unit not in covered)
-    return (new + sentence.own) / sentence.tokens**LENGTH_POWER if new > 0 else 0.0
+    return (new + sentence.own) / max(sentence.tokens, 1) ** LENGTH_POWER if new > 0 else 0.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.core import receipts
 from holdfast.core.codec import canonical, decode_payload
 from holdfast.core.decide import NO_RECORD
-from holdfast.core.erasing import barring
+from holdfast.core.erasing import barring, is_spared
 from holdfast.core.view import View
 from holdfast.model.erasure import ForgetReceipt
 from holdfast.model.events import Draft, Event, EventType
@@ -21,12 +21,15 @@ class Tombstone:
 
     Attributes:
         bars: Keyed digests, in hexadecimal digits, of the words that stay out; None where they are not known.
+        sources: What it was derived from, where it was only pruned, as superseded; see
+            `holdfast.core.erasing.is_spared`. None where it was forgotten.
     """
 
     record: Id
     version: int
     receipt: Id
     bars: tuple[str, ...] | None
+    sources: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,12 @@ class Forgets:
     receipts: Mapping[Id, ForgetReceipt]
 
 
-def gather(events: Iterable[Event], kept: Iterable[ForgetReceipt] = (), *, unbarred: str | None = None) -> Forgets:
+def gather(events: Iterable[Event], kept: Iterable[ForgetReceipt] = (), *, unbarred: Collection[str] = ()) -> Forgets:
     """The forgets among events of any nodes, and those that kept receipts tell of.
 
     Args:
         kept: Receipts without their events; the words they keep out are not in them.
-        unbarred: The reason of receipts that keep no words out.
+        unbarred: The reasons of receipts that keep no words out.
     """
     tombstones, found, standing = dict[Id, Tombstone](), dict[Id, ForgetReceipt](), dict[str, bool]()
     # In the order of the clock, so that what was lifted after a forget counts as lifted.
@@ -53,7 +56,12 @@ def gather(events: Iterable[Event], kept: Iterable[ForgetReceipt] = (), *, unbar
                 bars = tuple(payload.get("bars", ()))
                 before = tombstones.get(header.record)
                 joined = dict.fromkeys((*((before and before.bars) or ()), *bars))
-                tombstones[header.record] = Tombstone(header.record, header.version, header.other, tuple(joined))
+                sources = tuple(payload.get("sources", ())) if payload.get("spares") is True else None
+                if before is not None and sources is not None:
+                    sources = None if before.sources is None else tuple(dict.fromkeys((*before.sources, *sources)))
+                tombstones[header.record] = Tombstone(
+                    header.record, header.version, header.other, tuple(joined), sources
+                )
                 standing.update(dict.fromkeys(bars, True))
             case EventType.READMITTED if payload:
                 standing[payload["readmits"]] = False
@@ -62,12 +70,12 @@ def gather(events: Iterable[Event], kept: Iterable[ForgetReceipt] = (), *, unbar
             case _:
                 pass
     made = {
-        record: Tombstone(record, one.version, one.receipt, tuple(bar for bar in one.bars or () if standing.get(bar)))
+        record: replace(one, bars=tuple(bar for bar in one.bars or () if standing.get(bar)))
         for record, one in tombstones.items()
     }
     for receipt in kept:
         found.setdefault(parse_id(receipt.id), receipt)
-        bars = () if receipt.reason is not None and receipt.reason == unbarred else None
+        bars = () if receipt.reason in unbarred else None
         for text in (*receipt.forgotten, *receipt.derived):
             made.setdefault(parse_id(text), Tombstone(parse_id(text), 0, parse_id(receipt.id), bars))
     return Forgets(made, found)
@@ -87,9 +95,14 @@ def carry_out(
     drafts, going = list[Draft](), list[Id]()
     for record, tombstone in forgets.tombstones.items():
         here = held.get(record)
-        if here is not None and here.receipt is not None:
+        if (
+            here is not None
+            and here.receipt is not None
+            and (tombstone.sources is not None or not is_spared(view, record))
+        ):
             continue
-        payload = canonical({"bars": list(tombstone.bars or ())})
+        spares = {} if tombstone.sources is None else {"spares": True, "sources": list(tombstone.sources)}
+        payload = canonical({"bars": list(tombstone.bars or ())} | spares)
         if tombstone.bars is None and here is not None and here.seq:
             payload = barring(view.event(here.seq), secret)
         version = here.version if here else tombstone.version

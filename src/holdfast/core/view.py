@@ -28,6 +28,10 @@ class View(Protocol):
         """
         ...
 
+    def has_bars(self) -> bool:
+        """Whether there may be a digest that must not be taken in."""
+        ...
+
     def bar(self, digest: bytes) -> BarReason | None:
         """Why that digest must not be taken in, or None; a lifted bar is None."""
         ...
@@ -38,6 +42,10 @@ class View(Protocol):
         Raises:
             Damaged: there is no such event.
         """
+        ...
+
+    def events_of(self, record: Id) -> Sequence[Event]:
+        """Every event about one memory, in local order."""
         ...
 
     def derived_from(self, records: Sequence[Id]) -> Sequence[Holding]:

@@ -298,6 +298,19 @@ class HouseSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class HooksSeen:
+    """What the hooks of coding agents noted.
+
+    Attributes:
+        ok_ms: When one last went well, milliseconds since the epoch; 0 for never.
+        failing: Where it went wrong since, on which event, why and how often; the latest first.
+    """
+
+    ok_ms: int
+    failing: tuple[tuple[str, str, str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that the checklist is decided from.
 
@@ -309,6 +322,7 @@ class Facts:
         backups: Backups of the space, newest first; None where it is not known which space it is.
         looked_in: Where backups were looked for.
         house: None where a file is used.
+        hooks: None where no coding agent ever called one.
     """
 
     now_ms: int
@@ -324,3 +338,4 @@ class Facts:
     backups: tuple[BackupSeen, ...] | None = None
     looked_in: tuple[str, ...] = ()
     house: HouseSeen | None = None
+    hooks: HooksSeen | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -169,6 +171,11 @@ class SetModel:
 
 
 Change = Put | Close | Entomb | Bar | SetModel
+
+
+def commitment(salt: bytes, payload: bytes) -> bytes:
+    """HMAC-SHA256: hides the payload once the salt is erased, and binds it until then."""
+    return hmac.digest(salt, payload, hashlib.sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Lost:
         by_what: How many of each: remembered, revised, superseded, readmitted. Forgets are never lost.
         memories: Ids of memories that would be gone, at most 1,000.
         first_ms, last_ms: When the first and the last of the events were written; None without any.
+        pruned: Events since the backup that were pruned there already: versions that later ones outdid, and what is
+            left of forgotten memories. They are not among the others, since nothing held there says them any more.
     """
 
     events: int = 0
@@ -47,6 +49,7 @@ class Lost:
     memories: tuple[str, ...] = ()
     first_ms: int | None = None
     last_ms: int | None = None
+    pruned: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,10 @@ class Kind(IntEnum):
     """What a question must bring back: the user's own test."""
     BLOCK = 5
     """Bounded text that stands in the prompt, known by its label."""
+    PROCEDURE = 6
+    """A reusable how-to, known by its name: what triggers it, what it needs, and its steps."""
+    TRIAL = 7
+    """How one use of a procedure went."""
     INTENTION = 8
     """Something to bring up later: at a time, after an event, or when a condition holds."""
     SESSION = 9
@@ -44,6 +48,18 @@ class Kind(IntEnum):
     """An episode: something else that happened."""
     SUMMARY = 15
     """An episode: what a stretch of a session came to, derived from its turns."""
+    FILE = 16
+    """Text that an agent keeps for itself, known by its path."""
+    WINDOW = 17
+    """What the older part of a session comes to where it does not fit into a prompt, derived from its turns."""
+    ITEM = 20
+    """A JSON value under a namespace and a key; what it is found by is kept as facts derived from it."""
+    CHECKPOINT = 21
+    """The state of a thread of a graph after a step, without the values of its channels."""
+    CHANNEL = 22
+    """The value of one channel of a thread in one version."""
+    TASK_WRITES = 23
+    """What one task wrote to the channels of a thread after a checkpoint."""
 
     @property
     def is_aside(self) -> bool:
@@ -55,8 +71,17 @@ class Kind(IntEnum):
         """Something that was said or happened, never edited, as against a claim that holds for a while."""
         return self in _EPISODES
 
+    @property
+    def is_state(self) -> bool:
+        """It stands aside, there may be very many of it, and it is read one at a time, by its name."""
+        return self in _STATE
 
-_ASIDE = frozenset((Kind.RECALL, Kind.EXPECTATION, Kind.BLOCK, Kind.INTENTION, Kind.SESSION))
+
+_STATE = frozenset((Kind.ITEM, Kind.CHECKPOINT, Kind.CHANNEL, Kind.TASK_WRITES))
+_ASIDE = _STATE | frozenset(
+    (Kind.RECALL, Kind.EXPECTATION, Kind.BLOCK, Kind.PROCEDURE, Kind.TRIAL, Kind.INTENTION, Kind.SESSION, Kind.FILE,
+     Kind.WINDOW)
+)  # fmt: skip
 _EPISODES = frozenset((Kind.TURN, Kind.TOOL_CALL, Kind.DECISION, Kind.ERROR, Kind.OUTCOME, Kind.EVENT, Kind.SUMMARY))
 
 

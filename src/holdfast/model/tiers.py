@@ -39,7 +39,7 @@ class Eviction(StrEnum):
     SUPERSEDE = "supersede"
     """Only what is newer takes the place of what it replaces."""
     SUCCESS = "success"
-    """What succeeds least goes first."""
+    """What succeeds least goes first: it is the last of those that match, and nothing is forgotten by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,9 @@ EPISODIC: Final = TierSpec(
     eviction=Eviction.SUPERSEDE,
 )  # fmt: skip
 SEMANTIC: Final = TierSpec(name="semantic", kinds=frozenset({Kind.FACT}), retrieval=Retrieval.SIMILARITY)
-PROCEDURAL: Final = TierSpec(name="procedural", retrieval=Retrieval.KEY, eviction=Eviction.SUCCESS)
+PROCEDURAL: Final = TierSpec(
+    name="procedural", kinds=frozenset({Kind.PROCEDURE}), retrieval=Retrieval.KEY, eviction=Eviction.SUCCESS
+)
 DEFAULT_TIERS: Final = (WORKING, EPISODIC, SEMANTIC, PROCEDURAL)
 
 

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 
-from holdfast.errors import InvalidTime
+from holdfast.errors import Damaged, InvalidTime
 
 When = str | datetime | date
 """What callers may give for a time."""
@@ -86,12 +87,24 @@ def format_when(ms: int) -> str:
 
 def format_day(ms: int) -> str:
     """The UTC date: ``2024-05-03``."""
-    return to_datetime(ms).strftime("%Y-%m-%d").rjust(10, "0")
+    return _day(ms // 86_400_000)
+
+
+@lru_cache(maxsize=4096)
+def _day(days: int) -> str:
+    return to_datetime(days * 86_400_000).date().isoformat()
 
 
 def to_datetime(ms: int) -> datetime:
-    """An aware UTC `datetime`."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    """An aware UTC `datetime`.
+
+    Raises:
+        Damaged: the number was altered: none was ever taken that is not in the years 1 to 9999.
+    """
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    except OverflowError:
+        raise Damaged(f"{ms} is no time that was written (milliseconds since 1970). Run `holdfast check`.") from None
 
 
 def zone_from_text(text: str) -> tzinfo:

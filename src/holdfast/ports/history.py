@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from holdfast.model.events import Change, Event
 from holdfast.model.snapshots import Cut, Snapshot
@@ -13,6 +13,22 @@ if TYPE_CHECKING:
 
 Replay = Callable[[Iterator[Event]], Iterable[tuple[Event, tuple[Change, ...]]]]
 """Gives events their changes, one at a time and in their order."""
+
+
+class Proof(Protocol):
+    """What rows of a journal are held against while they are copied; headers go from the node to the other id."""
+
+    def link(self, previous: bytes | None, header: Sequence[Any], committed: bytes) -> bytes:
+        """The chain value of an event, from that of its node's one before; None before the first."""
+        ...
+
+    def keep(self, seq: int, header: Sequence[Any], committed: bytes, chain: bytes) -> None:
+        """Take in one of the events up to the snapshot that the copy begins from, in their order."""
+        ...
+
+    def is_whole(self) -> bool:
+        """Whether all that the snapshot rests on was taken in, as it was written."""
+        ...
 
 
 class HistoryReader(Protocol):
@@ -58,8 +74,12 @@ class HistoryReader(Protocol):
 class HistoryStore(Protocol):
     """A store that can shorten its history and take on another's."""
 
-    def copy_past(self, source: Reader, cut: Cut, replay: Replay) -> None:
-        """Become, while empty, what another held at a cut, minus what was erased since. Events keep their numbers."""
+    def copy_past(self, source: Reader, cut: Cut, replay: Replay, proof: Proof) -> None:
+        """Become, while empty, what another held at a cut, minus what was erased since. Events keep their numbers.
+
+        Raises:
+            Damaged: an event was altered, or is not there; the store stays empty.
+        """
         ...
 
     def drop_pruned(self, after_seq: int, limit: int) -> tuple[int, int]:

@@ -9,14 +9,16 @@ from dataclasses import replace
 from holdfast.core.bodies import name_of
 from holdfast.core.codec import decode_content, readable_content, record_of
 from holdfast.core.decide import Take
+from holdfast.core.derived import trusted
 from holdfast.core.naming import Write, Written, generation, named_id, write
 from holdfast.core.receipts import ERASABLE
 from holdfast.core.view import View
-from holdfast.errors import Damaged, NotFound
+from holdfast.errors import Damaged, NotFound, Refused
 from holdfast.model.events import Draft
 from holdfast.model.filters import having
 from holdfast.model.ids import Id, id_text, parse_id
 from holdfast.model.records import Content, Kind, Record
+from holdfast.model.verdict import RELEASED
 from holdfast.ports.store import Reader
 from holdfast.services.forgetting import Forgetting
 from holdfast.services.ledger import Ledger
@@ -37,6 +39,20 @@ def id_here(ledger: Ledger, record: Id, content: Content) -> Id:
     return record if is_here else named_id(ledger.secret, content.kind, name, 0)
 
 
+def as_here(ledger: Ledger, content: Content) -> Content:
+    """What came from elsewhere, under the id that what it is about has here: a trial goes with its procedure."""
+    if content.kind is not Kind.TRIAL or not content.sources:
+        return content
+    from holdfast.core.procedure_trials import read_trial
+
+    with ledger.store.reading() as reader:
+        if reader.find(parse_id(content.sources[0])) is not None:
+            return content
+    name = read_trial(content.body)["procedure"]
+    here = named_id(ledger.secret, Kind.PROCEDURE, name, 0)
+    return replace(content, sources=(id_text(here), *content.sources[1:]))
+
+
 class Aside:
     """Reads and writes what stands aside in one space; it is kept in memory, level with the journal at every use.
 
@@ -53,6 +69,7 @@ class Aside:
         self._lock = threading.Lock()
         self._held: dict[int, Record] | None = None
         self._seq = 0
+        self._changes = dict.fromkeys(Kind, 0)
         forgetting.let_go.append(self._let_go)
 
     def add(self, content: Content) -> Record:
@@ -117,6 +134,42 @@ class Aside:
         record = record_of(events[-1], admitted[0].content)
         return replace(record, verdict=admitted[0].verdict, reasons=admitted[0].reasons)
 
+    def derive(self, name: str, content: Content) -> Record | None:
+        """Hold under a name that means nothing what was derived from its sources, durably; None where it does.
+
+        It has no more trust than they have, and is not kept where one of them is set apart.
+
+        Raises:
+            Refused: the policy does not let it be kept, or would set it apart.
+            NotFound: a source is not held any more.
+        """
+        judged = self._remembering.judged(Take(content, Id(bytes(16))))
+        ids = self.ids(content.kind, name)
+        kept = list[Content]()
+
+        def decide(view: View, secret: bytes) -> tuple[Sequence[Draft], None]:
+            record, version = generation(view, ids)
+            if version:
+                return (), None
+            kept[:] = [trusted(view, replace(judged, record=record), {}, imported=False).content]
+            if kept[0].quarantined:
+                raise Refused("What it was derived from is set apart, or it would be. Nothing was written.")
+            return write(view, Write(name, ids, kept[0], 0), secret)[0], None
+
+        _, events = self._ledger.write_events(decide)
+        if not events:
+            return None
+        self._touches.written(1)
+        return record_of(events[-1], kept[0])
+
+    def admitted(self, content: Content) -> Content:
+        """A content as the policy lets it be kept; nothing is written.
+
+        Raises:
+            Refused: it does not.
+        """
+        return self._remembering.judged(Take(content, Id(bytes(16)))).content
+
     def find(self, kind: Kind, name: str) -> Record | None:
         """What a name of a kind means now."""
         with self._ledger.store.reading() as reader:
@@ -144,6 +197,16 @@ class Aside:
                 held = self._leveled(reader)
             return [record for _, record in sorted(held.items()) if record.kind in kinds]
 
+    def changed(self, known: int, kind: Kind) -> tuple[int, list[Record] | None]:
+        """Every record of a kind, oldest first, with a number for that state; None where it is the state known."""
+        with self._lock:
+            with self._ledger.store.reading() as reader:
+                held = self._leveled(reader)
+            number = self._changes[kind]
+            if number == known:
+                return number, None
+            return number, [record for _, record in sorted(held.items()) if record.kind is kind]
+
     def versions(self, kind: Kind, name: str) -> list[Record]:
         """Every version of what a name means now, oldest first.
 
@@ -162,6 +225,21 @@ class Aside:
         """Erase records that stand aside, with all their versions."""
         self._forgetting.erase([parse_id(one) for one in records], actor=self._remembering.actor, reason=reason)
 
+    def replace(self, records: Sequence[str], drafts: Callable[[View, bytes], Sequence[Draft]], reason: str) -> None:
+        """Erase records that stand aside and, in the same transaction, write what takes their place.
+
+        Nobody asked that they stay forgotten: their words are not kept out.
+
+        Args:
+            drafts: Decides what is written; nothing is, and nothing erased, where it raises.
+        """
+        gone = [parse_id(one) for one in records]
+        self._forgetting.erase(gone, actor=self._remembering.actor, reason=reason, bars=False, first=drafts)
+
+    def ids(self, kind: Kind, name: str) -> Callable[[int], Id]:
+        """The id of the record of each generation of a name."""
+        return lambda number: self._id(kind, name, number)
+
     def _id(self, kind: Kind, name: str, number: int) -> Id:
         return named_id(self._ledger.secret, kind, name, number)
 
@@ -173,13 +251,14 @@ class Aside:
         gone = set(map(id_text, forgotten))
         with self._lock:
             for n in [n for n, record in (self._held or {}).items() if record.id in gone]:
-                del (self._held or {})[n]
+                self._changes[(self._held or {}).pop(n).kind] += 1
 
     def _leveled(self, reader: Reader) -> dict[int, Record]:
         moved = None if self._held is None else reader.moved(self._seq)
         if self._held is None or moved is None or len(moved.changed) + len(moved.gone) > RELOAD:
-            kinds = [int(kind) for kind in Kind if kind.is_aside]
+            kinds = [int(kind) for kind in Kind if kind.is_aside and not kind.is_state]
             held: dict[int, Record] = {}
+            self._changes = {kind: number + 1 for kind, number in self._changes.items()}
             ns: Sequence[int] = reader.select(having({"kind": kinds}), None, None, aside=True)
             seq = reader.head().seq
         else:
@@ -188,11 +267,20 @@ class Aside:
             seq = moved.seq
         current = reader.current(ns)
         for n in ns:
-            held.pop(n, None)
+            if (old := held.pop(n, None)) is not None:
+                self._changes[old.kind] += 1
         for n, (_, event) in current.items():
             content = readable_content(event)
-            if content is not None and content.kind.is_aside:
+            if content is not None and content.kind.is_aside and not content.kind.is_state:
                 held[n] = record_of(event, content)
+                self._changes[content.kind] += 1
         # Last: what a read that failed did not bring is brought by the next.
         self._held, self._seq = held, seq
         return held
+
+
+def as_apart(content: Content, old: Content) -> Content:
+    """A further version, as far apart as the one before: an edit is no release, and none of what was not judged."""
+    is_same = (content.text, content.body) == (old.text, old.body)
+    marks = old.marks if is_same else tuple(mark for mark in old.marks if mark != RELEASED) if old.quarantined else ()
+    return replace(content, quarantined=old.quarantined, marks=marks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from holdfast.core import blocks, border
 from holdfast.core.blocks import Frame
@@ -11,8 +10,7 @@ from holdfast.errors import AlreadyThere, NotFound, Refused
 from holdfast.model.blocks import Block
 from holdfast.model.records import Content, Kind, Record
 from holdfast.model.tokens import Count
-from holdfast.model.verdict import RELEASED
-from holdfast.services.aside import Aside
+from holdfast.services.aside import Aside, as_apart
 
 REMOVED = "block removed"
 """The reason in the receipt of a block that was removed."""
@@ -160,7 +158,7 @@ class Blocks:
             nonlocal was_apart
             content = make(old)
             was_apart = old is not None and old.quarantined
-            return content if old is None else _as_apart(content, old)
+            return content if old is None else as_apart(content, old)
 
         def check(kept: Content) -> None:
             self._check(kept, was_apart=was_apart)
@@ -194,10 +192,3 @@ class Blocks:
 
     def _block(self, record: Record) -> Block:
         return blocks.block_of(record, self._count)
-
-
-def _as_apart(content: Content, old: Content) -> Content:
-    """A further version, as far apart as the one before: an edit is no release, and none of what was not judged."""
-    is_same = (content.text, content.body) == (old.text, old.body)
-    marks = old.marks if is_same else tuple(mark for mark in old.marks if mark != RELEASED) if old.quarantined else ()
-    return replace(content, quarantined=old.quarantined, marks=marks)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ from holdfast.services.refused_texts import RefusedTexts
 
 A = TypeVar("A")
 B = TypeVar("B")
+_Known = dict[str, NDArray[np.float32]]
+_Used = list[NDArray[np.float32]]
 
 BATCH = 64
 """Texts between two commits of vectors, at most."""
@@ -71,6 +73,8 @@ class Embedding:
         self._stopping = False
         self._is_through = False
         self._again = False
+        self._ahead: Callable[[], object] | None = None
+        self._asking = threading.local()
         self._thread: threading.Thread | None = None
         self._warming: threading.Thread | None = None
         if embedder is not None:
@@ -97,6 +101,11 @@ class Embedding:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._follow, name="holdfast-embedding", daemon=True)
                     self._thread.start()
+
+    def ahead(self, work: Callable[[], object]) -> None:
+        """Let something be done in the background before the next text; of several that wait the newest alone."""
+        self._ahead = work
+        self.written()
 
     def close(self) -> None:
         """Stop after the text at hand; the backlog is kept in the space.
@@ -125,6 +134,9 @@ class Embedding:
             self._wake.wait(self._refused.until_again_s())
             self._wake.clear()
             try:
+                if (work := self._ahead) is not None:
+                    self._is_through, self._ahead = False, None
+                    work()
                 self._see_whether_it_works()
                 while not self._stopping and not self._ledger.store.read_only and self.embed_some(BATCH, BATCH_S):
                     failures = 0
@@ -344,8 +356,24 @@ class Embedding:
         if self.embedder is None:
             return None
         assert self.breaker is not None
-        with self.breaker.asking():
-            return checked_vectors([asked(self.embedder, self.embedder.embed_query, text)], 1, self.embedder)[0]
+        known, used = cast("tuple[_Known, _Used]", getattr(self._asking, "known", (_Known(), _Used())))
+        vector = known.get(text)  # which another thread may let go of at any time
+        if vector is None:
+            with self.breaker.asking():
+                made = checked_vectors([asked(self.embedder, self.embedder.embed_query, text)], 1, self.embedder)
+            known[text] = vector = made[0]
+        used.append(vector)
+        return vector
+
+    @contextmanager
+    def knowing(self, known: _Known) -> Generator[_Used]:
+        """Let this thread's queries find their vectors here, and leave here what is made; gives those that are used."""
+        used = _Used()
+        self._asking.known = known, used
+        try:
+            yield used
+        finally:
+            del self._asking.known
 
     def settle(self, timeout_s: float | None, *, progress: Callable[[int, int], None] | None = None) -> int:
         """Wait until nothing waits for a vector; gives how many still do when time is up.

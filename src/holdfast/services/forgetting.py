@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from holdfast.core import border, receipts
 from holdfast.core.decide import Forget, Forgotten, forget
-from holdfast.core.erasing import barring, falling
+from holdfast.core.erasing import barring, falling, reach
 from holdfast.core.filters import every
 from holdfast.core.lexical import clear_term_cache
 from holdfast.core.policy.admit import admit_words
@@ -123,7 +123,7 @@ class Forgetting:
         found = self._recalled(selection)
         with self._ledger.store.reading() as reader:
             chosen, mentioned = choose(reader, selection, found, look_for_mentions=True)
-            held = falling(reader, chosen)
+            held, _ = reach(reader, tuple(chosen))
             records = records_of(reader, held)
             naming = records_of(reader, mentioned)
             quoting = quoting_questions(reader, [record for _, record in records])
@@ -163,10 +163,12 @@ class Forgetting:
         def refuse(view: View, going: Sequence[Id]) -> None:
             guarded(view, going)
             why = _why_confirm(selection, len(going), total)
-            if why and confirm != _token(going):
+            # A token that is given always counts; where nothing is left to forget, a retry may show it again.
+            if (why or (going and confirm is not None)) and confirm != _token(going):
+                given = "" if confirm is None else " (the one given stands for another set of memories)"
                 raise ConfirmationNeeded(
-                    f"{why} Nothing was forgotten; look at the preview and pass its token as confirm"
-                    f"{'' if confirm is None else ' (the one given stands for another set of memories)'}."
+                    f"{why + ' ' if why else ''}Nothing was forgotten; look at the preview and pass its token as "
+                    f"confirm{given}."
                 )
 
         return self._erase(Forget(tuple(chosen), receipt, self._actor, text), refuse)
@@ -193,7 +195,7 @@ class Forgetting:
             erased[:] = receipts.texts(view, going[:SCAN_TEXTS])
             if self.elsewhere is not None:
                 sessions[:] = receipts.sessions(view, going)
-            return drafts, done
+            return (*(command.first(view, secret) if command.first else ()), *drafts), done
 
         done, events = self._ledger.write_events(decide, pace.step)
         PASTS.forgot(self._ledger.store.identity.space, (*done.asked, *done.derived))
@@ -205,7 +207,7 @@ class Forgetting:
         pending = empty_log(self._ledger.store)
         index_vectors, blocked = self._scrub((*done.asked, *done.derived, *done.already))
         pending = "; ".join(filter(None, (pending, blocked, self._dropped(sessions)))) or None
-        if not events:
+        if not (done.asked or done.derived):
             return self._nothing_left(command.receipt, command.reason, done, pending)
         self._touches.forgot()
         return receipts.as_given(receipts.read(events[-1]), pending, self._look_for(erased), index_vectors)
@@ -269,10 +271,11 @@ class Forgetting:
         )
 
     def erase(
-        self, records: Sequence[Id], *, actor: str, reason: str, bars: bool = True, spares: bool = False
-    ) -> ForgetReceipt:
+        self, records: Sequence[Id], *, actor: str, reason: str, bars: bool = True, spares: bool = False,
+        first: Callable[[View, bytes], Sequence[Draft]] | None = None,
+    ) -> ForgetReceipt:  # fmt: skip
         """Erase memories that a policy does not let be kept, and what was derived from them; see `Forget` for how."""
-        command = Forget(tuple(records), self._ledger.new_id(), actor, reason, bars=bars, spares=spares)
+        command = Forget(tuple(records), self._ledger.new_id(), actor, reason, bars=bars, spares=spares, first=first)
         return self._erase(command, lambda view, going: None)
 
     def removals(self) -> frozenset[Id]:
@@ -313,8 +316,8 @@ class Forgetting:
             ids = [parse_id(one) for one in (*receipt.forgotten, *receipt.derived, *receipt.already)]
             problems += receipts.left_of(reader, ids)
             problems += self._left_of(ids)
-            counted = reader.head().seq
-        return Verification(tuple(problems), pending, {"memories": len(ids), "events": counted}, LIMITS)
+            seen = {"memories": len(ids), "events": reader.head().seq}
+        return Verification(tuple(problems), pending, seen, LIMITS)
 
     def _left_of(self, ids: Sequence[Id]) -> list[str]:
         """What the index of vectors still has of memories, in words."""
@@ -343,8 +346,7 @@ class Forgetting:
             problems = journal_problems(reader, heads.passing)
             horizon = reader.horizon()
             problems += heads.problems(horizon.anchors if horizon else {})
-            counted = reader.head().seq
-        return Verification(tuple(problems), None, {"events": counted, "heads": len(proof.heads)}, ())
+            return Verification(tuple(problems), None, {"events": reader.head().seq, "heads": len(proof.heads)}, ())
 
     def _nothing_left(self, receipt: Id, reason: str | None, done: Forgotten, pending: str | None) -> ForgetReceipt:
         with self._ledger.store.reading() as reader:

@@ -38,7 +38,7 @@ class Inspecting:
     """Reads of one space that are not recall.
 
     Args:
-        replayed: Gives the digest of the journal up to a number, replayed into an empty projection.
+        replayed: Gives the digest of a view's journal, replayed into an empty projection.
         as_of_ms: The moment at which a memory's time may be up; the clock's by default.
     """
 
@@ -47,7 +47,7 @@ class Inspecting:
         ledger: Ledger,
         index: LiveIndex,
         touches: Touches,
-        replayed: Callable[[int], bytes],
+        replayed: Callable[[Reader], bytes],
         as_of_ms: int | None = None,
     ) -> None:
         self._ledger = ledger
@@ -119,7 +119,8 @@ class Inspecting:
         # From the end on: other episodes of the session lie between.
         for end in range(len(ns), 0, -PAGE):
             page = self._page(ns[max(0, end - PAGE) : end], superseded=True, quarantined=False)
-            found[:0] = [record for record in page if record.kind in _SAID]
+            # An index that was altered may name turns of another session.
+            found[:0] = [record for record in page if record.kind in _SAID and record.session == session]
             if most is not None and len(found) >= most:
                 break
         return found if most is None else found[-most:]
@@ -195,17 +196,19 @@ class Inspecting:
         found += journal or ()
         found += told(_damaged_vectors) or ()
         told(lambda reader: reader.accesses())  # the names of those who used it
-        held = told(lambda reader: (reader.digest(), reader.head().seq))
         found += told(lambda _: self._ledger.store.problems()) or ()
-        if journal is None or journal or held is None:
-            return found
-        digest, last = held
-        try:
-            if self._replayed(last) != digest:
-                found.append("what is held differs from what the journal says; rebuild makes it again")
-        except HoldfastError as error:
-            found.append(f"the journal cannot be replayed: {error}")
+        found += told(lambda reader: self._differing(reader, is_replayed=journal == [])) or ()
         return found
+
+    def _differing(self, reader: Reader, *, is_replayed: bool) -> list[str]:
+        """How what is held differs from its journal: both of one view, as others may write, forget and prune."""
+        digest = reader.digest()
+        try:
+            if is_replayed and self._replayed(reader) != digest:
+                return ["what is held differs from what the journal says; rebuild makes it again"]
+        except HoldfastError as error:
+            return [f"the journal cannot be replayed: {error}"]
+        return []
 
     def rebuild(self) -> str:
         with self._reading() as reader:
@@ -231,9 +234,9 @@ def _damaged_vectors(reader: Reader) -> list[str]:
 
 
 def _record(held: Holding, event: Event) -> Record:
-    if event.header.record != held.id:
+    if event.header.record != held.id or event.header.version != held.version:
         raise Damaged(
-            f"The row of memory {id_text(held.id)} leads to what is of another one: the row was altered. Nothing "
+            f"The row of memory {id_text(held.id)} and the event it leads to do not fit: one was altered. Nothing "
             "altered is returned. Run `holdfast check --fix`, which makes rows again from the journal."
         )
     content = decode_content(event)

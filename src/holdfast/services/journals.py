@@ -29,6 +29,7 @@ from holdfast.model.ids import Id, id_text
 from holdfast.model.reports import ImportReport
 from holdfast.model.times import LATEST_MS, format_when
 from holdfast.ports.store import Identity
+from holdfast.services.chains import parted
 from holdfast.services.embedding import Embedding
 from holdfast.services.forgetting import empty_log
 from holdfast.services.json_lines import numbered_lines, parsed_line
@@ -63,10 +64,7 @@ class Journals:
             horizon = reader.horizon()
             least = {node: number for node, (number, _) in reader.node_heads().items()}
         if horizon is not None:
-            raise HistoryPruned(
-                f"The journal begins after event {horizon.seq:,}, since what was before was pruned; nobody could check "
-                "it against its chain, or take it in. A backup has all that is held, an ordinary export its memories."
-            )
+            raise _headless(f"begins after event {horizon.seq:,}, since what was before was pruned")
         head = JournalHead(identity.space, identity.secret)
         return journal_lines(head, self._to_the_end(), self._ledger.clock.now_ms(), least)
 
@@ -78,7 +76,10 @@ class Journals:
         after = 0
         while True:
             with self._ledger.store.reading() as reader:
+                horizon = reader.horizon()
                 batch = reader.events(after, PAGE)
+            if horizon is not None:
+                raise _headless(f"was pruned up to event {horizon.seq:,} while it was read, and ends here, unfinished")
             if not batch:
                 return
             given = (event for event in batch if event.header.type is EventType.REMEMBERED and not event.erased)
@@ -116,7 +117,9 @@ class Journals:
                 here, latest_ms, (lambda _: None) if is_empty else reader.find, horizon.anchors if horizon else None
             )
             journal = _looked_through(again, seen, None if is_empty else identity)
-            _refuse_fork(all_events(reader), journal.heads, here)
+            forked = parted(all_events(reader), journal.heads, here)
+        if forked is not None:
+            raise _forked(*forked)
         head = journal.head
         assert head is not None
         if self.keeps_id and head.space != identity.space:
@@ -308,15 +311,11 @@ def _refuse_other(head: JournalHead, identity: Identity | None) -> None:
         raise Damaged("it has another secret than the space.")
 
 
-def _refuse_fork(
-    events: Iterable[Event], ends: Mapping[Id, tuple[int, bytes]], here: Mapping[Id, tuple[int, bytes]]
-) -> None:
-    """Raise where the space has another event at the place at which a chain of the journal ends."""
-    shorter = {node: end for node, end in ends.items() if end[0] < here.get(node, (0, b""))[0]}
-    for event in events if shorter else ():
-        number, chain = shorter.get(event.header.node, (0, b""))
-        if event.header.node_seq == number and event.chain != chain:
-            raise _forked(event.header.node, number)
+def _headless(why: str) -> HistoryPruned:
+    return HistoryPruned(
+        f"The journal {why}; nobody could check it against its chain, or take it in. A backup has all that is held, an "
+        "ordinary export its memories."
+    )
 
 
 def _forked(node: Id, number: int) -> InvalidField:

@@ -108,7 +108,7 @@ class Messaging:
                     for _, event in reader.current(ns[start : start + _BEHIND]).values():
                         content = readable_content(event)
                         if content is not None and content.kind is Kind.TOOL_CALL:
-                            calls.update((call.id, call.name) for call in _kept("", content).said.calls)
+                            calls.update((call.id, call.name) for call in kept_of("", content).said.calls)
                     if lost <= calls.keys():
                         return
             raise NotFound(
@@ -121,7 +121,7 @@ class Messaging:
         wanted = check_shape(shape)
         most = None if limit is None else border.check_count(limit, "limit", 10_000_000)
         turns = self._inspecting.turns(session, None if most is None else most + _BEHIND)
-        kept = [_kept(turn.id, turn) for turn in turns]
+        kept = [kept_of(turn.id, turn) for turn in turns]
         first = 0 if most is None else max(0, len(kept) - most)
         while first > 0 and _lacks_calls(kept[first:]):
             first -= 1  # a result is never without its call
@@ -143,7 +143,7 @@ class Messaging:
         record = self._inspecting.get(memory)
         if record.body is None or not record.kind.is_episode:
             return record.text
-        kept = _kept(record.id, record)
+        kept = kept_of(record.id, record)
         if kept.message is None:
             return record.text
         names = dict[str, str]()
@@ -152,7 +152,7 @@ class Messaging:
         return readable(kept.said, names, full=True)
 
 
-def _kept(id_: str, content: Content) -> Kept:
+def kept_of(id_: str, content: Content) -> Kept:
     """A turn as a message."""
     fields = read_episode(content.body)
     if "message" in fields:

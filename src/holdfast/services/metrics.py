@@ -28,8 +28,7 @@ from holdfast.services.closer_look import NO_TOKENS, RESTLESS
 from holdfast.services.embedding import Embedding
 from holdfast.services.forgetting import Forgetting
 from holdfast.services.ledger import Decision, Ledger, R
-from holdfast.services.recalling import Recalling
-from holdfast.services.remembering import Remembering
+from holdfast.services.loop_guard import MindfulRecalling, MindfulRemembering
 
 LOOK_S = 1.0
 """How a space stands is looked at no more often than this."""
@@ -257,6 +256,12 @@ class MeasuredEmbedding(Embedding):
         self._was_behind = tried > 0
         return tried
 
+    def settle(self, timeout_s: float | None, *, progress: Callable[[int, int], None] | None = None) -> int:
+        waiting = super().settle(timeout_s, progress=progress)
+        # Another thread may have stored the last vectors, and not have looked since.
+        self._meter.look(at_once=True)
+        return waiting
+
     def vectors_of(self, embedder: Embedder, texts: Sequence[str]) -> Vectors:
         self._meter.count(port.EMBEDDED, len(texts), {"of": "text"})
         with self._meter.timing(port.EMBEDDING, {"of": "text"}):
@@ -270,7 +275,7 @@ class MeasuredEmbedding(Embedding):
             return super().query_vector(text)
 
 
-class MeasuredRecalling(Recalling):
+class MeasuredRecalling(MindfulRecalling):
     """A `Recalling` whose answers are told; those that the library itself asks for are not."""
 
     def __init__(self, meter: Meter, *given: Any) -> None:
@@ -287,7 +292,7 @@ class MeasuredRecalling(Recalling):
         return found
 
 
-class MeasuredRemembering(Remembering):
+class MeasuredRemembering(MindfulRemembering):
     """A `Remembering` whose verbs are told."""
 
     def __init__(self, meter: Meter, *given: Any) -> None:

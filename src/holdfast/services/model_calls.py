@@ -1,14 +1,17 @@
-"""Calls of a model, which is foreign code: whatever it does comes out as one of two errors."""
+"""Calls of a model, which is foreign code: whatever it does comes out as one of a few errors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 import numpy as np
 
-from holdfast.errors import EmbedderError, InvalidVector
+from holdfast.errors import EmbedderError, InvalidVector, ModelError
+from holdfast.model.completion import Completion
+from holdfast.model.messages import Message
 from holdfast.ports.embedder import Embedder, Vectors
+from holdfast.ports.language_model import LanguageModel
 from holdfast.services.breaker import KEPT
 
 A = TypeVar("A")
@@ -34,6 +37,23 @@ def asked(embedder: Embedder, call: Callable[[A], B], given: A) -> B:
         raise
     except BaseException as error:  # a model is foreign code, and may panic; its memories go on by words
         raise EmbedderError(f"The model {embedder.fingerprint} failed ({_in_words(error)}){KEPT}") from error
+
+
+def completed(model: LanguageModel, messages: Sequence[Message], system: str, max_tokens: int) -> Completion:
+    """What a language model answers.
+
+    Raises:
+        ModelError: whatever it failed with.
+    """
+    try:
+        answer: object = model.complete(messages, system=system, max_tokens=max_tokens, temperature=0.0)
+    except (ModelError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a model is foreign code, and may panic; what needs it goes on without
+        raise ModelError(_in_words(error)) from error
+    if not isinstance(answer, Completion) or not isinstance(answer.text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ModelError(f"it gave {type(answer).__name__} without a text; expected a Completion with one")
+    return answer
 
 
 def _as_floats(given: object) -> Vectors:

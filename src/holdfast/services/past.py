@@ -8,7 +8,8 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from holdfast.core.apply import replay
-from holdfast.errors import Closed, HistoryPruned, InvalidInput
+from holdfast.core.pruning import RowProof
+from holdfast.errors import Closed, Damaged, HistoryPruned, InvalidInput
 from holdfast.model.events import Event
 from holdfast.model.holdings import Holding
 from holdfast.model.ids import Id
@@ -122,10 +123,19 @@ def copy_until(store: SpaceStore, into: SpaceStore, last_seq: int, at_ms: int | 
     Raises:
         HistoryPruned: the journal does not reach back that far any more, maybe only since the cut was chosen.
     """
-    secret = store.identity.secret
     with store.reading() as reader:
-        _refuse_pruned(reader, last_seq, at_ms)
-        into.copy_past(reader, Cut(last_seq, at_ms), lambda events: replay(events, secret))
+        copy_view(reader, store.identity.secret, into, last_seq, at_ms)
+
+
+def copy_view(reader: Reader, secret: bytes, into: SpaceStore, last_seq: int, at_ms: int | None = None) -> None:
+    """As `copy_until`, of one view, so that what is compared with the copy can be read in the same."""
+    _refuse_pruned(reader, last_seq, at_ms)
+    _copy(reader, secret, into, Cut(last_seq, at_ms))
+
+
+def _copy(reader: Reader, secret: bytes, into: SpaceStore, cut: Cut) -> None:
+    proof = RowProof(reader.head().space, cut.base or reader.horizon())
+    into.copy_past(reader, cut, lambda events: replay(events, secret), proof)
 
 
 def is_before(store: SpaceStore, moment: When | None, seq: int | None) -> bool:
@@ -145,15 +155,25 @@ def show_past(store: SpaceStore, past: PastStore, last_seq: int, at_ms: int | No
     secret = store.identity.secret
     with store.reading() as reader:
         _refuse_pruned(reader, last_seq, at_ms)
-        base = reader.snapshot(last_seq, at_ms)
-        cut = Cut(last_seq, at_ms, base, lends=True)
-        past.copy_past(reader, cut, lambda events: replay(events, secret))
+        base, begun = reader.snapshot(last_seq, at_ms), reader.horizon()
+        try:
+            _copy(reader, secret, past, Cut(last_seq, at_ms, base, lends=True))
+        except Damaged:
+            if base is None or base.is_horizon:
+                raise
+            # An event that it rests on was altered, or pruned since what it said was forgotten: from further back.
+            base = None
+            _copy(reader, secret, past, Cut(last_seq, at_ms, lends=True))
     if base is None or base.is_horizon:
         return False
     base_seq = base.seq
 
     def earlier_events(record: Id) -> Sequence[Event]:
         with store.reading() as reader:
+            now = reader.horizon()
+            if now is not None and (begun is None or now.seq > begun.seq):
+                # Some of them may be gone by now, which they do not show.
+                raise _pruned(now, f"event {base_seq:,} (this view of the past was opened before the pruning)")
             return [event for event in reader.events_of(record) if event.seq <= base_seq]
 
     past.earlier_events = earlier_events
@@ -180,6 +200,8 @@ def _lend(
         return
     owners = [now[int(n)] for n in stored.ns]
     events = past.current([held.n for held in owners])
+    if any(held.n not in events for held in owners):
+        raise Damaged("A memory of the past leads to an event that cannot be found. Run `holdfast check`.")
     into.put_vectors(
         [held.n for held in owners],
         [held.seq for held in owners],

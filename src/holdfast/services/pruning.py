@@ -21,6 +21,7 @@ from holdfast.services.paging import PAGE
 PER_COMMIT = 5_000
 """Events that are looked at in one durable write, so that other writers get their turn."""
 SUPERSEDED_REASON = "superseded, and pruned"
+"""The reason in receipts of what was forgotten because it was superseded."""
 _DAY_MS = 86_400_000
 
 

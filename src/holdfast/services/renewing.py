@@ -1,4 +1,4 @@
-"""The lines of an import whose memories are here and change under their ids: blocks, intentions and sessions."""
+"""The lines of an import whose memories are here and change under their ids: blocks, procedures, sessions and so on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from holdfast.services.aside import id_here
 from holdfast.services.ledger import Ledger
 from holdfast.services.remembering import Remembering
 
-RENEWED = frozenset((Kind.BLOCK, Kind.INTENTION, Kind.SESSION))
+RENEWED = frozenset((Kind.BLOCK, Kind.PROCEDURE, Kind.INTENTION, Kind.SESSION, Kind.FILE))
 """What is aside and changes under one id, so that an import may bring a later state of it."""
 
 

@@ -7,10 +7,9 @@ and the original, never write two histories under one name.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdfast.core import border, receipts
@@ -28,7 +27,7 @@ from holdfast.errors import (
     WrongKey,
 )
 from holdfast.model.erasure import ForgetReceipt
-from holdfast.model.events import Event, EventType
+from holdfast.model.events import Event
 from holdfast.model.ids import Id, id_text, time_ordered_id
 from holdfast.model.moving import Lost, RestoreReport
 from holdfast.model.times import When, format_when
@@ -36,21 +35,13 @@ from holdfast.ports.clock import Clock
 from holdfast.ports.spacefiles import Place, SpaceFiles, Tell
 from holdfast.ports.store import Entry, Identity, SpaceStore
 from holdfast.services.backups import Examine, OpenStore, newest_ms, refuse_own_files
+from holdfast.services.beyond import Beyond, Heads, beyond_of, is_forked
+from holdfast.services.chains import fork_of, parted
 from holdfast.services.forgetting import REMOVED
 from holdfast.services.ledger import Ledger
 from holdfast.services.paging import all_events
 from holdfast.services.past import copy_until, cut_of, lend_vectors
-
-_OF_FORGETS = (EventType.FORGOTTEN, EventType.RECEIPT, EventType.READMITTED)
-_NAMED = 1_000
-"""Memories that a report of what would be lost names."""
-_WHAT = {
-    EventType.REMEMBERED: "remembered",
-    EventType.REVISED: "revised",
-    EventType.SUPERSEDED: "superseded",
-    EventType.READMITTED: "readmitted",
-}
-Heads = dict[Id, tuple[int, bytes]]
+from holdfast.services.pruning import SUPERSEDED_REASON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,45 +64,11 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class _Beyond:
-    """What another copy of the space has beyond the restored one."""
-
-    forgets: list[Event] = field(default_factory=list[Event])
-    events: int = 0
-    kinds: Counter[str] = field(default_factory=Counter[str])
-    memories: list[str] = field(default_factory=list[str])
-    first_ms: int | None = None
-    last_ms: int | None = None
-
-    def add(self, event: Event) -> None:
-        header = event.header
-        if header.type in _OF_FORGETS:
-            self.forgets.append(event)
-        if header.type not in _WHAT or event.erased:
-            return  # forgets are carried over, what was forgotten is no loss, and a model is bound again
-        self.events += 1
-        self.kinds[_WHAT[header.type]] += 1
-        self.first_ms = min(self.first_ms or header.at_ms, header.at_ms)
-        self.last_ms = max(self.last_ms or 0, header.at_ms)
-        if header.type is EventType.REMEMBERED and len(self.memories) < _NAMED:
-            self.memories.append(id_text(header.record))
-
-    def lost(self) -> Lost:
-        return Lost(
-            events=self.events,
-            by_what=dict(self.kinds),
-            memories=tuple(self.memories),
-            first_ms=self.first_ms,
-            last_ms=self.last_ms,
-        )
-
-
-@dataclass(slots=True)
 class _There:
     """The space in the place that is restored to."""
 
     place: Place
-    beyond: _Beyond
+    beyond: Beyond
     newest_ms: int | None
 
 
@@ -179,18 +136,20 @@ class Restoring:
             with self._cut(whole, part, identity, last, at_ms) if is_cut else _itself(whole) as store:
                 with store.reading() as reader:
                     heads, taken = dict(reader.node_heads()), reader.head().seq
-                there = self._there(target, identity, heads)
-                others = [_beyond(_of_space(wanted.events, identity.space), heads)]
+                there = self._there(target, identity, heads, whole)
+                others = [beyond_of(_of_space(wanted.events, identity.space), heads)]
+                _refuse_parted(store, heads, others[0], None)
                 if is_cut:
                     with whole.reading() as reader:
-                        others.append(_beyond(all_events(reader), heads))
+                        others.append(beyond_of(all_events(reader), heads))
                 if there is not None:
+                    _refuse_parted(store, heads, there.beyond, target)
                     self._refuse_loss(target, there.beyond, wanted)
                     others.append(there.beyond)
                 forgets = gather(
                     (event for other in others for event in other.forgets),
                     _of_receipts(wanted.kept, identity.space),
-                    unbarred=REMOVED,
+                    unbarred=(REMOVED, SUPERSEDED_REASON),
                 )
                 known = [known_ms, there and there.newest_ms, *(receipt.at_ms for receipt in wanted.kept)]
                 known += [other.forgets[-1].header.at_ms for other in others if other.forgets]
@@ -243,8 +202,12 @@ class Restoring:
             receipts_again=tuple(id_text(one) for one in forgets.receipts if one not in recorded),
         )  # fmt: skip
 
-    def _there(self, target: Path, identity: Identity, heads: Heads) -> _There | None:
+    def _there(self, target: Path, identity: Identity, heads: Heads, whole: SpaceStore) -> _There | None:
         """The space in place, and what it has beyond the restored one; None where there is none.
+
+        Args:
+            heads: Where each node's chain ends in the restored one.
+            whole: All of the backup.
 
         Raises:
             InvalidField: it is another space, or has another history.
@@ -261,7 +224,13 @@ class Restoring:
                         f"({id_text(identity.space)}). Nothing was changed; restore to another path."
                     )
                 place = Place(reader.head().seq, dict(reader.node_heads()))
-                return _There(place, _beyond(all_events(reader), heads, target), newest_ms(reader))
+                with whole.reading() as backup:
+                    forked = fork_of(reader, backup)
+                if forked is not None:
+                    raise is_forked(*forked, target)
+                beyond = beyond_of(all_events(reader), heads, target)
+                beyond.count_pruned(place.heads, heads)
+                return _There(place, beyond, newest_ms(reader))
         except (KeyNeeded, WrongKey, NotEncrypted, KeyringUnusable) as error:
             raise type(error)(
                 f"{error} It is the space in place of which the backup is to be put; name its key with there_key. "
@@ -274,13 +243,15 @@ class Restoring:
                 "(--forgets FILE) so that nothing forgotten comes back."
             ) from error
 
-    def _refuse_loss(self, target: Path, beyond: _Beyond, wanted: Wanted) -> None:
+    def _refuse_loss(self, target: Path, beyond: Beyond, wanted: Wanted) -> None:
         if wanted.replace or wanted.dry_run:
             return
         lost = beyond.lost()
         what = ", ".join(f"{count:,} {name}" for name, count in sorted(lost.by_what.items()))
         since = f" (written {_moment(lost.first_ms)} to {_moment(lost.last_ms)})" if lost.events else ""
         held = f"has more that would be lost: {what}{since}" if lost.events else "has nothing beyond it"
+        if lost.pruned:
+            held += f", beside {lost.pruned:,} events since that were pruned there already"
         raise AlreadyThere(
             f"{target} is there already, and {held}. Nothing was changed. Restore to another path, or back it up "
             "first and restore with replace=True."
@@ -342,24 +313,12 @@ def _itself(store: SpaceStore) -> Generator[SpaceStore]:
     yield store
 
 
-def _beyond(events: Iterable[Event], heads: Heads, target: Path | None = None) -> _Beyond:
-    """What events say beyond where the restored space ends.
-
-    Raises:
-        InvalidField: they are of another history under the same nodes.
-    """
-    beyond = _Beyond()
-    for event in events:
-        header = event.header
-        number, chain = heads.get(header.node, (0, b""))
-        if header.node_seq > number:
-            beyond.add(event)
-        elif header.node_seq == number and event.chain != chain:
-            raise InvalidField(
-                f"Event {number} of node {id_text(header.node)} is another one in {target or 'what was given'} than in "
-                "the backup: both went on from one copy under one name. Nothing was changed; restore to another path."
-            )
-    return beyond
+def _refuse_parted(store: SpaceStore, heads: Heads, other: Beyond, target: Path | None) -> None:
+    """Raise `InvalidField` where another copy ends before the restored one does, and with another event."""
+    with store.reading() as reader:
+        forked = parted(all_events(reader), other.ends, heads)
+    if forked is not None:
+        raise is_forked(*forked, target)
 
 
 def _of_space(events: Iterable[Event], space: Id) -> Iterator[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -39,7 +40,7 @@ from holdfast.services.paging import PAGE
 from holdfast.services.recalling import Recalling
 from holdfast.services.remembering import Remembering
 from holdfast.services.session_listing import sessions_of
-from holdfast.services.summarising import Summarising
+from holdfast.services.summarising import EXTRACTIVE, Summarising, SummaryText
 from holdfast.services.taking import deciding
 from holdfast.services.touches import Touches
 
@@ -152,12 +153,13 @@ class Conversing:
 
     def close(
         self, session: str, why: str = "asked", user: str | None = None, agent: str | None = None, *,
-        now_ms: int | None = None,
+        now_ms: int | None = None, by_model: bool = True,
     ) -> Record | None:  # fmt: skip
         """End a session, durably: what was said since it was last closed is summed up, its working memory dropped.
 
         Args:
             why: ``asked``, or ``idle``: then only where nothing was said for as long as it may be idle.
+            by_model: Ask the language model, if there is one; it is waited for.
 
         Returns the newest summary of the session: the one before, where nothing was said since, or where the policy
         lets no summary be kept; None where there is none.
@@ -171,7 +173,7 @@ class Conversing:
                     return self._newest(stretch.state)
                 stretch = self._stretch(reader, session, contents=True)
             try:
-                made = self._write(stretch, why, user, agent)
+                made = self._write(stretch, why, user, agent, by_model=by_model)
             except VersionConflict:
                 continue  # somebody else closed it, or resumed it, meanwhile
             self._working().drop([session])
@@ -208,8 +210,10 @@ class Conversing:
         )
         return _Stretch(state, version, records, event.header.at_ms, content.valid_from, id_text(held.id))
 
-    def _write(self, stretch: _Stretch, why: str, user: str | None, agent: str | None) -> Record | None:
-        takes = list(self._summaries(stretch))
+    def _write(
+        self, stretch: _Stretch, why: str, user: str | None, agent: str | None, *, by_model: bool
+    ) -> Record | None:
+        takes = list(self._summaries(stretch, by_model=by_model))
         ids = tuple(id_text(take.record) for take in takes)
         state = replace(
             stretch.state, user=user or stretch.state.user, agent=agent or stretch.state.agent,
@@ -231,28 +235,40 @@ class Conversing:
         content = readable_content(event)
         return record_of(event, content or takes[-1].content)
 
-    def _summaries(self, stretch: _Stretch) -> Iterator[Take]:
+    def _summaries(self, stretch: _Stretch, *, by_model: bool) -> Iterator[Take]:
         """A summary of each thousand turns: as many as one may name as its sources."""
-        for turns in stretches(stretch.records):
-            tokens = sum(self._count(turn.entry) for turn in turns)
-            summary = self._summarising().summarise(turns, summary_tokens(tokens))
-            content = Content(
-                kind=Kind.SUMMARY,
-                text=border.check_text(summary.text.strip() or turns[-1].text, "summary"),
-                valid_from=turns[-1].valid_from,
-                session=stretch.state.id,
-                sources=tuple(turn.id for turn in turns),
-                origin=Origin.INFERRED,
-                trust=TRUST_OF_ORIGIN[Origin.INFERRED],
-                actor=self._remembering.actor,
-                body=body_of(
-                    since_ms=turns[0].valid_from, until_ms=turns[-1].valid_from, turns=len(turns), by=summary.by
-                ),
-            )
+        # What only repeats what was recalled is no evidence of anything.
+        said = [one for one in stretch.records if one.origin is not Origin.RECALLED]
+        for turns in stretches(said):
+            room = summary_tokens(sum(self._count(turn.entry) for turn in turns))
+            summary = self._summarising().summarise(turns, room, by_model=by_model)
             try:
-                yield self._remembering.judged(Take(content, self._ledger.new_id()))
+                yield self._judged(stretch, turns, summary)
             except Refused:
-                continue  # the session ends all the same; its turns stay as they are
+                # The session ends all the same; its turns stay as they are. What a model wrote is no last word.
+                if summary.by != EXTRACTIVE:
+                    with suppress(Refused):
+                        summary = self._summarising().summarise(turns, room, by_model=False)
+                        yield self._judged(stretch, turns, summary)
+
+    def _judged(self, stretch: _Stretch, turns: Sequence[Record], summary: SummaryText) -> Take:
+        """A summary as the policy lets it be kept.
+
+        Raises:
+            Refused: it does not.
+        """
+        content = Content(
+            kind=Kind.SUMMARY,
+            text=border.check_text(summary.text.strip() or turns[-1].text, "summary"),
+            valid_from=turns[-1].valid_from,
+            session=stretch.state.id,
+            sources=tuple(turn.id for turn in turns),
+            origin=Origin.INFERRED,
+            trust=TRUST_OF_ORIGIN[Origin.INFERRED],
+            actor=self._remembering.actor,
+            body=body_of(since_ms=turns[0].valid_from, until_ms=turns[-1].valid_from, turns=len(turns), by=summary.by),
+        )
+        return self._remembering.judged(Take(content, self._ledger.new_id()))
 
     def _newest(self, state: SessionState) -> Record | None:
         with self._ledger.store.reading() as reader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,10 +15,13 @@ from holdfast.model.records import Record
 from holdfast.model.times import format_day
 from holdfast.model.tokens import Count
 from holdfast.ports.language_model import LanguageModel
+from holdfast.services.model_calls import completed
 
 EXTRACTIVE: Final = "extractive"
 READ_CHARS: Final = 200_000
 """Characters of a conversation that a model is given; what is longer is told by its telling sentences first."""
+PAUSE_S: Final = 60.0
+"""Seconds for which a model that failed is not asked: nobody waits for it once more at every step."""
 _CHARS_A_TOKEN: Final = 8
 """More than a token has in any language, so that what is chosen by tokens stays within the characters."""
 _HEADING_SHARE: Final = 8
@@ -50,17 +53,33 @@ class Summarising:
     Args:
         count: Counts the tokens of a text for a prompt.
         model: The cheap model; None does without.
+        now_s: Seconds by a clock that never goes back; by it a model that failed is left alone for `PAUSE_S`.
     """
 
-    def __init__(self, count: Count, model: LanguageModel | None = None) -> None:
+    def __init__(
+        self, count: Count, model: LanguageModel | None = None, now_s: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self._count = count
         self._model = model
+        self._now_s = now_s
+        self._failed: tuple[float, str] | None = None
 
-    def summarise(self, records: Sequence[Record], budget_tokens: int) -> SummaryText:
+    @property
+    def has_model(self) -> bool:
+        """A language model is configured."""
+        return self._model is not None
+
+    def summarise(
+        self, records: Sequence[Record], budget_tokens: int, *, dated: bool = True, by_model: bool = True
+    ) -> SummaryText:
         """Tell what records say, in their order, within a budget.
 
         What a model writes beyond the budget, refuses or cannot answer is told by the telling sentences instead; the
         summary says so. Without records the text is empty.
+
+        Args:
+            dated: Tell the days, where that takes little of the room.
+            by_model: Ask the model, if there is one; False where a caller waits for something else.
 
         Raises:
             InvalidField: the budget is not 1 to 1,000,000.
@@ -68,15 +87,24 @@ class Summarising:
         check_count(budget_tokens, "budget", 1_000_000)
         if not records:
             return SummaryText("", EXTRACTIVE)
+        text, why = self._asked(records, budget_tokens) if by_model and self._model else ("", None)
+        if text and self._model:
+            return SummaryText(text, self._model.name)
+        return SummaryText(self._extract(records, budget_tokens, dated=dated), EXTRACTIVE, why)
+
+    def _asked(self, records: Sequence[Record], budget_tokens: int) -> tuple[str, str | None]:
+        """What the model says, or nothing and why; one that failed a moment ago is not asked."""
         if self._model is None:
-            return SummaryText(self._extract(records, budget_tokens), EXTRACTIVE)
+            return "", None
+        if self._failed is not None and self._now_s() - self._failed[0] < PAUSE_S:
+            return "", f"{self._failed[1]} (it is asked again {PAUSE_S:.0f} s later)"
         try:
             text, why = self._written(self._model, records, budget_tokens)
         except ModelError as error:
-            text, why = "", f"the language model failed: {error}"
-        if text:
-            return SummaryText(text, self._model.name)
-        return SummaryText(self._extract(records, budget_tokens), EXTRACTIVE, why)
+            self._failed = self._now_s(), f"the language model failed: {error}"
+            return "", self._failed[1]
+        self._failed = None
+        return text, why
 
     def _written(self, model: LanguageModel, records: Sequence[Record], budget_tokens: int) -> tuple[str, str | None]:
         """What the model says, or nothing and why."""
@@ -85,8 +113,9 @@ class Summarising:
             lines = summary_lines(records, READ_CHARS // _CHARS_A_TOKEN, self._count)
             given = fenced([Shown(records[entry], excerpt=text, n=entry) for entry, text in lines])
         ask = _ASK.format(words=max(budget_tokens * 2 // 3, 1))
-        answer = model.complete(_asking(model, given), system=ask, max_tokens=budget_tokens, temperature=0.0)
-        text = " ".join(answer.text.split())
+        answer = completed(model, _asking(model, given), ask, budget_tokens)
+        # What no memory may hold, such as half a character, is foreign code's doing and not worth a failure.
+        text = " ".join(answer.text.replace("\0", " ").encode(errors="replace").decode().split())
         if answer.stop == "refused":
             return "", "the language model refused"
         if not text:
@@ -95,10 +124,10 @@ class Summarising:
             return "", "the language model went over the budget"
         return text, None
 
-    def _extract(self, records: Sequence[Record], budget_tokens: int) -> str:
+    def _extract(self, records: Sequence[Record], budget_tokens: int, *, dated: bool) -> str:
         lines, day = list[str](), ""
         headings = sum(self._count(f"{one}:\n") for one in {format_day(record.valid_from) for record in records})
-        headed = headings <= budget_tokens // _HEADING_SHARE
+        headed = dated and headings <= budget_tokens // _HEADING_SHARE
         room = budget_tokens - (headings if headed else 0)
         for entry, text in summary_lines(records, room, self._count):
             now = format_day(records[entry].valid_from)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from holdfast.core import border
 from holdfast.core.codec import readable_content
@@ -25,17 +25,23 @@ _FORGETS = (Eviction.EXPIRE, Eviction.DROP)
 
 
 class Tiering:
-    """The tiers of one space."""
+    """The tiers of one space.
+
+    Args:
+        procedures: Those that apply to a text, so many at most.
+    """
 
     def __init__(
-        self, ledger: Ledger, recalling: Recalling, forgetting: Forgetting, tiers: Tiers, actor: str, count: Count
-    ) -> None:
+        self, ledger: Ledger, recalling: Recalling, forgetting: Forgetting, tiers: Tiers, actor: str, count: Count,
+        procedures: Callable[[str, int], Sequence[Record]],
+    ) -> None:  # fmt: skip
         self._ledger = ledger
         self._recalling = recalling
         self._forgetting = forgetting
         self._tiers = tiers
         self._actor = actor
         self._count = count
+        self._procedures = procedures
 
     def list(self) -> list[TierHolding]:
         """Every tier and how many memories it holds."""
@@ -47,6 +53,8 @@ class Tiering:
         if spec.retrieval in (Retrieval.SIMILARITY, Retrieval.KEY) or query is not None:
             if query is None:
                 raise InvalidField(f"The tier {name!r} is read by {spec.retrieval.value}; give a query.")
+            if spec.kinds == frozenset({Kind.PROCEDURE}):
+                return list(self._procedures(query, most))
             where = {"kind": [kind.name.lower() for kind in sorted(spec.kinds)]}
             ids = {record.id for record in self._held(spec)} if spec.where else None
             hits = self._recalling.recall(
@@ -93,7 +101,8 @@ class Tiering:
         checked = border.check_where(spec.where or None)
         parts += [checked] if checked != EVERYTHING else []
         with self._ledger.store.reading() as reader:
-            current = reader.current(matching(reader, every(parts), None, None))
+            aside = any(kind.is_aside for kind in spec.kinds)
+            current = reader.current(matching(reader, every(parts), None, None, aside=aside))
             return [record for _, record in records_of(reader, {held.id: held for held, _ in current.values()})]
 
     def _needed(self, records: Sequence[Record]) -> set[str]:

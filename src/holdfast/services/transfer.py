@@ -30,11 +30,11 @@ from holdfast.errors import (
 from holdfast.model.events import Draft
 from holdfast.model.ids import Id
 from holdfast.model.moving import MarkdownReport
-from holdfast.model.records import Content
+from holdfast.model.records import Content, Kind
 from holdfast.model.reports import ImportReport, Skipped
 from holdfast.model.times import zone_from_text
 from holdfast.ports.importer import Importer
-from holdfast.services.aside import id_here
+from holdfast.services.aside import as_here, id_here
 from holdfast.services.edits import Edits
 from holdfast.services.forgetting import Forgetting
 from holdfast.services.importing import Importing
@@ -235,8 +235,9 @@ class Transfer:
         return self._record_lines(superseded=superseded)
 
     def _record_lines(self, *, superseded: bool) -> Iterator[str]:
-        for record in self._inspecting.records(None, superseded=superseded, quarantined=True, aside=True):
-            yield exchange.record_line(record)
+        found = self._inspecting.records(None, superseded=superseded, quarantined=True, aside=True)
+        # What a window made is derived under ids of this space: another makes its own.
+        return (exchange.record_line(record) for record in found if record.kind is not Kind.WINDOW)
 
     def _conversation(self, line: int, value: Mapping[str, Any], zone: tzinfo, state: _State, intake: Intake) -> None:
         def skip(number: int, error: HoldfastError) -> None:
@@ -312,7 +313,7 @@ class Transfer:
         try:
             ids = [id_here(self._ledger, line.record, line.content) for line in lines]
             commands = [
-                self._remembering.judged(Take(line.content, record, keyed=True))
+                self._remembering.judged(Take(as_here(self._ledger, line.content), record, keyed=True))
                 for line, record in zip(lines, ids, strict=True)
             ]
             intake.take(commands, imported=True)

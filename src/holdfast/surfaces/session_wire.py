@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from holdfast.model.episodes import Episode
 from holdfast.model.sessions import SessionFound, SessionInfo
 from holdfast.model.tiers import SweepReport, TierHolding
-from holdfast.surfaces.wire import JsonObject, hit_to_wire, record_to_wire, when_to_wire
+from holdfast.model.window import Window
+from holdfast.surfaces.wire import Json, JsonObject, hit_to_wire, record_to_wire, when_to_wire
 
 
 def session_to_wire(info: SessionInfo) -> JsonObject:
@@ -30,6 +33,25 @@ def found_to_wire(found: SessionFound) -> JsonObject:
         "session": session_to_wire(found.session),
         "score": found.score,
         "hits": [hit_to_wire(hit) for hit in found.hits],
+    }
+
+
+def window_to_wire(window: Window) -> JsonObject:
+    """What of a session fits into a prompt."""
+    return {
+        "session": window.session,
+        "shape": window.shape,
+        "messages": cast("list[Json]", window.messages),
+        "system": window.system,
+        "tokens": window.tokens,
+        "max_tokens": window.max_tokens,
+        "memories": list(window.memories),
+        "evicted": window.evicted,
+        "summary": window.summary,
+        "by": list(window.by),
+        "shortened": list(window.shortened),
+        "degraded": window.degraded,
+        "left_out": list(window.left_out),
     }
 
 

@@ -344,7 +344,12 @@ def restore_to_wire(report: RestoreReport) -> JsonObject:
         "forgotten_again": report.forgotten_again,
         "receipts_again": list(report.receipts_again),
         "forgets_known_until": None if known is None else when_to_wire(known),
-        "lost": {"events": lost.events, "by_what": _counts(lost.by_what), "memories": list(lost.memories)},
+        "lost": {
+            "events": lost.events,
+            "by_what": _counts(lost.by_what),
+            "memories": list(lost.memories),
+            "pruned": lost.pruned,
+        },
         "bytes": report.bytes,
         "duration_s": round(report.duration_s, 3),
         "dry_run": report.dry_run,

@@ -26,7 +26,7 @@ from holdfast.model.ids import Id, id_text
 from holdfast.model.insight import MOST_PRINCIPALS, OTHERS, Access, Reads
 from holdfast.model.records import Content, Kind, Record
 from holdfast.model.snapshots import Cut, Snapshot
-from holdfast.ports.history import Replay
+from holdfast.ports.history import Proof, Replay
 from holdfast.ports.store import (
     MOST_SOURCES,
     Columns,
@@ -243,7 +243,7 @@ class ReferenceStore:
         self.journal = [event for event in self.journal if event.seq not in set(some) - kept]
         return (some[-1] if len(some) == limit else 0), len(set(some) - kept)
 
-    def copy_past(self, source: Reader, cut: Cut, replay: Replay) -> None:
+    def copy_past(self, source: Reader, cut: Cut, replay: Replay, proof: Proof) -> None:
         begun = cut.base or source.horizon()
         self.heads = dict(begun.anchors) if begun else {}
         self._horizon = replace(begun, is_horizon=True, is_copied=True) if begun else None
@@ -345,6 +345,9 @@ class ReferenceStore:
             for record, cell in self.cells.items()
             if cell.n in wanted and cell.put
         }
+
+    def has_bars(self) -> bool:
+        return bool(self.bars)
 
     def bar(self, digest: bytes) -> BarReason | None:
         held = self.bars.get(digest)

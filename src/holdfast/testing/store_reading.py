@@ -46,12 +46,14 @@ class ProjectionContract(StoreFixtures):
 
     def test_rejected_and_forgotten_words_are_barred(self, desk: Desk) -> None:
         rejected, forgotten = desk.fact("Ada lives in Lisbon"), desk.fact("the code is 7306")
+        assert not desk.read(lambda r: r.has_bars())
         desk.correct(rejected, "Ada lives in Porto")
         desk.forget(forgotten)
 
         def bar(text: str) -> BarReason | None:
             return desk.read(lambda r: r.bar(text_digest(IDENTITY.secret, text)))
 
+        assert desk.read(lambda r: r.has_bars())
         assert bar("Ada lives in Lisbon") is BarReason.REJECTED
         assert bar("the code is 7306") is BarReason.FORGOTTEN
         assert bar("Ada lives in Porto") is None

@@ -23,6 +23,7 @@ from holdfast.adapters.sqlite.connection import (
     translated,
 )
 from holdfast.adapters.sqlite.database import Database
+from holdfast.adapters.sqlite.folding import Folder
 from holdfast.adapters.sqlite.forks import refuse_inherited
 from holdfast.adapters.sqlite.gaps import clean_vfs
 from holdfast.adapters.sqlite.turn import Turnstile
@@ -73,6 +74,7 @@ class SqliteFiles:
         if not inspect_header(source):
             raise NotASpace(f"{source} is empty; there is no space in it to copy.")
         make_private(target)
+        folder = Folder(str(source), None, read_only=True)
         with translated(str(source)), closing(connect(str(source), writable=False)) as read:
             # One view for all steps: in WAL mode it keeps no writer waiting, and no write makes the copy begin again.
             read.execute("BEGIN").fetchall()
@@ -87,6 +89,7 @@ class SqliteFiles:
                 run = cast("Database", written).execute
                 run(f"PRAGMA application_id={BACKUP_ID if as_backup else APPLICATION_ID}").fetchall()
                 run("PRAGMA journal_mode=DELETE").fetchall()
+        folder.close_last()
         with _reported(target):
             sync(target)
         return place

@@ -105,6 +105,24 @@ def translated(path: str) -> Generator[None]:
         ) from error
 
 
+def followed(path: Path) -> Path:
+    """What a symbolic link leads to: log, locks and index lie beside the file, under one name whoever opens it.
+
+    Raises:
+        StoreError: it leads nowhere.
+    """
+    if not path.is_symlink():
+        return path
+    with suppress(OSError, RuntimeError):
+        found = path.resolve()
+        if not found.is_symlink() and found.parent.is_dir():
+            return found
+    raise StoreError(
+        f"{path} is a symbolic link that leads to no folder that is there, or in a circle. Nothing was changed; name "
+        "the file itself."
+    )
+
+
 def inspect_header(path: Path, file_key: FileKey | None = None) -> bool:
     """Whether the file is a space already; False for a missing or empty one.
 

@@ -15,10 +15,11 @@ from holdfast.adapters.sqlite.reader import SqliteReader
 from holdfast.adapters.sqlite.sealing import OpenRows
 from holdfast.adapters.sqlite.snapshots import keep_snapshot
 from holdfast.adapters.sqlite.tombs import LISTED
+from holdfast.errors import Damaged
 from holdfast.model.events import Event
 from holdfast.model.ids import Id
 from holdfast.model.snapshots import Cut
-from holdfast.ports.history import Replay
+from holdfast.ports.history import Proof, Replay
 from holdfast.ports.store import Reader
 
 _AT_ONCE = 5_000
@@ -48,23 +49,39 @@ _NODE = (
 Row = tuple[Any, ...]
 
 
-def copy_past(connection: Database, border: OpenRows, source: Reader, cut: Cut, replay: Replay) -> None:
+def copy_past(connection: Database, border: OpenRows, source: Reader, cut: Cut, replay: Replay, proof: Proof) -> None:
     """Fill an empty file; see `HistoryStore.copy_past`. Inside the caller's transaction."""
     begun = cut.base or source.horizon()
-    heads = {node: (number, begun.hlc, chain) for node, (number, chain) in begun.anchors.items()} if begun else {}
-    refs = dict[bytes, int]()
+    heads = dict[bytes, tuple[int, int, bytes | None]]()
+    if begun:
+        heads = {node: (number, begun.hlc, chain) for node, (number, chain) in begun.anchors.items()}
+    begun_seq = begun.seq if begun else 0
+    refs, owners = dict[bytes, int](), dict[int, bytes]()
 
     def stored(row: Row) -> Row:
         node = row[1]
         if node not in refs:
             refs[node] = _ref(connection, node)
-        if row[2] >= heads.get(node, (0, 0, b""))[0]:
+        if owners.setdefault(row[5], row[6]) != row[6]:
+            raise _altered(row[0])  # the number beside a header is not in the chain, and says whose the event is
+        if row[0] > begun_seq:
+            number, _, chain = heads.get(node, (0, 0, None))
+            # What the rest of a header says is not covered by the commitment: an altered one changes what was held.
+            if row[2] != number + 1 or proof.link(chain, (*row[1:5], *row[6:9]), row[9]) != row[10]:
+                raise _altered(row[0])
             heads[node] = (row[2], row[3], row[10])
+        else:
+            proof.keep(row[0], (*row[1:5], *row[6:9]), row[9], row[10])
         return (row[0], refs[node], *row[2:])
 
-    batches = _rows(source, border, cut)
+    batches, last = _rows(source, border, cut), 0
     while batch := list(islice(batches, _AT_ONCE)):
         connection.executemany(_STORE, map(stored, batch)).fetchall()
+        last = batch[-1][0]
+    if not proof.is_whole():
+        raise _altered(begun_seq)
+    if len(set(owners.values())) < len(owners):
+        raise _altered(last)  # a memory has two numbers
     connection.executemany(_NODE, ((node, *head) for node, head in heads.items())).fetchall()
     if begun is not None:
         keep_snapshot(connection, replace(begun, is_horizon=True, is_copied=True))
@@ -72,6 +89,13 @@ def copy_past(connection: Database, border: OpenRows, source: Reader, cut: Cut, 
         project(connection, border, replay, partial(_lend, connection, source, cut))
     else:
         project(connection, border, replay)
+
+
+def _altered(seq: int) -> Damaged:
+    return Damaged(
+        f"Event {seq}, or one before it, is not what was written, so that the past cannot be shown. Run "
+        "`holdfast check`."
+    )
 
 
 def _ref(connection: Database, node: bytes) -> int:

@@ -25,6 +25,9 @@ class Folder:
     def __init__(self, path: str, file_key: FileKey | None, *, read_only: bool = False) -> None:
         log = Path(f"{path}-wal")
         self._was_left = not read_only and log.exists() and log.stat().st_size > 0
+        self._log = log
+        self._is_readers = read_only
+        self._was_there = log.exists()
         self._path = path
         self._file_key = file_key
         self._connection: Database | None = None
@@ -83,8 +86,22 @@ class Folder:
             if connection is not None:
                 connection.close()
 
+    def _is_empty(self) -> bool:
+        """Whether there is a log, with nothing in it."""
+        try:
+            return not self._log.stat().st_size
+        except FileNotFoundError:
+            return False
+
     def close_last(self) -> None:
-        """Let go of the file when nobody else of this process has it: the log goes with the last of all processes."""
+        """Let go of the file when nobody else of this process has it: the log goes with the last of all processes.
+
+        Where the space was only read, an empty log goes that came with that: a connection that may not write cannot
+        take it away again. One that was there before stays, and one in which somebody has written since.
+        """
+        if self._is_readers and (self._was_there or not self._is_empty()):
+            self.close()
+            return
         try:
             self.connection.execute("SELECT 1 FROM sqlite_schema").fetchall()
         except apsw.Error:

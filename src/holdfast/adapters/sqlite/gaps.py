@@ -10,6 +10,7 @@ Pages come into the file only when the log is folded into it, so only the connec
 
 from __future__ import annotations
 
+import struct
 import threading
 
 import apsw
@@ -42,6 +43,8 @@ def without_gap(page: bytes, offset: int) -> bytes:
     end = int.from_bytes(page[at + 5 : at + 7], "big") or _LARGEST
     if not start < end <= len(page) or page.count(0, start, end) == end - start:
         return page
+    if cells and min(struct.unpack_from(f">{cells}H", page, at + header)) < end:
+        return page  # an altered header: what it calls a gap holds cells
     return b"".join((page[:start], bytes(end - start), page[end:]))
 
 

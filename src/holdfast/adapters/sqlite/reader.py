@@ -25,6 +25,7 @@ from holdfast.adapters.sqlite.rows import (
     ascending,
     chunks,
     current_of,
+    heads_of,
     holding_of,
     marks,
     of_record,
@@ -103,10 +104,7 @@ class SqliteReader:
         return Head(self._identity.space, self._identity.node, row[0], row[1], row[2], row[3])
 
     def node_heads(self) -> Mapping[Id, tuple[int, bytes]]:
-        return {
-            Id(node): (number, chain)
-            for node, number, chain in self.rows("SELECT id, node_seq, chain FROM node WHERE node_seq > 0")
-        }
+        return heads_of(self.rows("SELECT id, node_seq, chain FROM node WHERE node_seq > 0"))
 
     def find(self, record: Id) -> Holding | None:
         row = self._one(HOLDING_SQL + "WHERE m.id = ?", (record,))
@@ -125,6 +123,9 @@ class SqliteReader:
             for row in self.rows(CURRENT_SQL + f"WHERE m.seq > 0 AND m.n IN ({marks(len(some))})", some):
                 found[row[0]] = current_of(holding_of(row[:9]), self._border.event_of(row[9:]))
         return found
+
+    def has_bars(self) -> bool:
+        return self._one("SELECT 1 FROM bar LIMIT 1") is not None
 
     def bar(self, digest: bytes) -> BarReason | None:
         row = self._one("SELECT reason FROM bar WHERE digest = ? AND reason > 0", (digest,))
@@ -234,7 +235,11 @@ class SqliteReader:
         return [row[0] for row in self.rows("SELECT n FROM expiry WHERE at_ms <= ? ORDER BY n", (now_ms,))]
 
     def session(self, session: str) -> list[int]:
-        sql = "SELECT n FROM memory WHERE session = ? AND state IN (1, 2, 4) ORDER BY said_ms, n"
+        # The index says where to look, each row whether it is so: an altered index may name rows of another session.
+        sql = (
+            "SELECT m.n FROM memory i CROSS JOIN memory m ON m.n = i.n WHERE i.session = ?1 AND m.session = ?1 "
+            "AND m.state IN (1, 2, 4) ORDER BY m.said_ms, m.n"
+        )
         return [row[0] for row in self.rows(sql, (self._border.label("session", session),))]
 
     def held(self, after_n: int, limit: int) -> list[int]:

@@ -41,11 +41,11 @@ class ReaderPool:
             raise
 
     def give_back(self, connection: Database) -> None:
-        """Take a connection back, and close it where enough are kept."""
+        """Take a connection back; closed where enough are kept, or an interrupt left it in a transaction."""
         with self._change:
             self._lent -= 1
             self._change.notify_all()
-            if not self._closed and len(self._idle) < KEPT_OPEN:
+            if not self._closed and len(self._idle) < KEPT_OPEN and not connection.in_transaction:
                 self._idle.append(connection)
                 return
         connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
+import zlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -23,21 +24,24 @@ from holdfast.ports.registry import SpaceRef
 
 HOUSE_ID = 0x48464855
 """``HFHU`` in the file's header (PRAGMA application_id): the registry of a Holdfast house."""
+_SUMMED = 3
+"""The version of the schema from which on rows carry sums."""
 UNFINISHED = "the files of the space are still to be erased; opening the house again does that"
-_SPACE = "s.id, s.name, s.created_ms, s.made, s.memories, s.bytes, s.writes_a_minute, s.policy"
+_SPACE = "s.id, s.name, s.created_ms, s.made, s.memories, s.bytes, s.writes_a_minute, s.policy, s.key, s.sum"
+_GRANT = "g.right, g.by, g.at_ms, g.sum"
 _STANDING = f"""
-SELECT p.administers, g.right, {_SPACE} FROM (SELECT ?1 AS ref, ?2 AS name) asked
+SELECT asked.name, p.administers, {_GRANT}, {_SPACE} FROM (SELECT ?1 AS ref, ?2 AS name) asked
 LEFT JOIN principal p ON p.name = asked.name
 LEFT JOIN space s ON s.{{column}} = asked.ref
 LEFT JOIN grant g ON g.space = s.n AND g.principal = p.n
 """
 _STANDINGS = f"""
-SELECT p.administers, g.right, {_SPACE} FROM principal p JOIN space s
+SELECT p.name, p.administers, {_GRANT}, {_SPACE} FROM principal p JOIN space s
 LEFT JOIN grant g ON g.space = s.n AND g.principal = p.n
-WHERE p.name = ? AND (p.administers OR g.right IS NOT NULL) ORDER BY s.key
+WHERE p.name = ?1 AND (?1 = '{OWNER}' OR g.right IS NOT NULL) ORDER BY s.key
 """
-_GRANTS = """
-SELECT p.name, s.name, g.right, b.name, g.at_ms FROM grant g
+_GRANTS = f"""
+SELECT p.name, s.name, s.id, {_GRANT}, b.name FROM grant g
 JOIN space s ON s.n = g.space JOIN principal p ON p.n = g.principal JOIN principal b ON b.n = g.by
 WHERE s.id = ? ORDER BY p.name
 """
@@ -63,21 +67,19 @@ class SqliteView:
 
     def standing(self, space: SpaceRef, principal: str) -> Standing:
         column = "key" if isinstance(space, str) else "id"
-        ((administers, right, *held),) = self.rows(_STANDING.format(column=column), (space, principal))
-        return _standing(administers, right, held)
+        (row,) = self.rows(_STANDING.format(column=column), (space, principal))
+        return _standing(row)
 
     def standings(self, principal: str) -> list[Standing]:
-        return [
-            _standing(administers, right, held) for administers, right, *held in self.rows(_STANDINGS, (principal,))
-        ]
+        return [_standing(row) for row in self.rows(_STANDINGS, (principal,))]
 
     def spaces(self) -> list[HeldSpace]:
         return [_held(row) for row in self.rows(f"SELECT {_SPACE} FROM space s ORDER BY s.key")]
 
     def grants(self, space: bytes) -> list[Grant]:
         return [
-            Grant(principal, name, Right(right), by, at_ms)
-            for principal, name, right, by, at_ms in self.rows(_GRANTS, (space,))
+            Grant(principal, name, _right(found, principal, grant), by, grant[2])
+            for principal, name, found, *grant, by in self.rows(_GRANTS, (space,))
         ]
 
     def receipts(self) -> list[DropReceipt]:
@@ -105,23 +107,26 @@ class SqliteDesk(SqliteView):
 
     def add_space(self, space: HeldSpace, key: str) -> None:
         self.rows(
-            "INSERT INTO space (id, name, key, made, created_ms) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO space (id, name, key, made, created_ms, sum) VALUES (?, ?, ?, ?, ?, 0)",
             (space.id, space.name, key, space.made, space.created_ms),
         )
         self.set_quota(space.id, space.quota)
         self.set_policy(space.id, space.policy)
 
     def rename_space(self, space: bytes, name: str, key: str) -> None:
-        self.rows("UPDATE space SET (name, key) = (?, ?) WHERE id = ?", (name, key, space))
+        self.rows("UPDATE space SET (name, key, sum) = (?, ?, NULL) WHERE id = ?", (name, key, space))
+        _sum_space(self._connection, space)
 
     def mark_made(self, space: bytes) -> None:
-        self.rows("UPDATE space SET made = 1 WHERE id = ?", (space,))
+        self.rows("UPDATE space SET (made, sum) = (1, NULL) WHERE id = ?", (space,))
+        _sum_space(self._connection, space)
 
     def set_quota(self, space: bytes, quota: Quota) -> None:
         self.rows(
-            "UPDATE space SET (memories, bytes, writes_a_minute) = (?, ?, ?) WHERE id = ?",
+            "UPDATE space SET (memories, bytes, writes_a_minute, sum) = (?, ?, ?, NULL) WHERE id = ?",
             (quota.memories, quota.bytes, quota.writes_a_minute, space),
         )
+        _sum_space(self._connection, space)
 
     def set_policy(self, space: bytes, policy: str | None) -> None:
         self.rows("UPDATE space SET policy = ? WHERE id = ?", (policy, space))
@@ -130,7 +135,9 @@ class SqliteDesk(SqliteView):
         place = (self._space(space), self._principal(principal))
         self.rows("DELETE FROM grant WHERE space = ? AND principal = ?", place)
         if right is not None:
-            self.rows("INSERT INTO grant VALUES (?, ?, ?, ?, ?)", (*place, int(right), self._principal(by), at_ms))
+            given = (int(right), self._principal(by), at_ms)
+            row = (*place, *given, _sum(space, principal, *given))
+            self.rows("INSERT INTO grant VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def bury(self, space: bytes, receipt: DropReceipt) -> None:
         n = self._space(space)
@@ -262,6 +269,8 @@ def _migrate(connection: Database, path: str) -> None:
             if number > found:
                 connection.execute(sql).fetchall()
                 connection.execute(f"PRAGMA user_version={number}").fetchall()
+        if 0 < found < _SUMMED:
+            _sum_all(connection)
         if found == 0:
             connection.execute(f"PRAGMA application_id={HOUSE_ID}").fetchall()
             connection.execute("INSERT INTO principal (name, administers) VALUES (?, 1)", (OWNER,)).fetchall()
@@ -290,19 +299,66 @@ def _refuse_foreign(path: Path) -> None:
         raise NotASpace(f"{path} is not the registry of a Holdfast house. It was not changed.")
 
 
-def _standing(administers: int | None, right: int | None, held: Sequence[Any]) -> Standing:
-    space = None if held[0] is None else _held(held)
-    return Standing(space, None if right is None else _right(right), bool(administers))
+def _standing(row: Sequence[Any]) -> Standing:
+    name, administers, *grant = row[:6]
+    held = row[6:]
+    if held[0] is None:
+        return Standing(None, None, _administers(name, administers))
+    right = None if all(one is None for one in grant) else _right(held[0], name, grant)
+    return Standing(_held(held), right, _administers(name, administers))
+
+
+def _administers(name: str, administers: int | None) -> bool:
+    # An altered byte makes nobody else the owner.
+    return bool(administers) and name == OWNER
 
 
 def _held(row: Sequence[Any]) -> HeldSpace:
-    space, name, created_ms, made, memories, size, writes, policy = row
+    if _sum_of_space(row) != row[-1]:
+        raise Damaged("The registry's row of a space was altered. Nothing was done; restore house.db from a backup.")
+    space, name, created_ms, made, memories, size, writes, policy, _, _ = row
     quota = Quota(memories=memories, bytes=size, writes_a_minute=writes)
     return HeldSpace(space, name, created_ms, bool(made), quota, policy)
 
 
-def _right(number: int) -> Right:
+def _right(space: bytes, principal: str, grant: Sequence[Any]) -> Right:
+    right, by, at_ms, found = grant
+    if _sum(space, principal, right, by, at_ms) != found:
+        raise Damaged(
+            "A grant in the registry was altered, or leads to another space or principal. Nothing was done; restore "
+            "house.db from a backup."
+        )
     try:
-        return Right(number)
+        return Right(right)
     except ValueError:
-        raise Damaged(f"The registry holds a grant of the unknown right {number}.") from None
+        raise Damaged(f"The registry holds a grant of the unknown right {right}.") from None
+
+
+def _sum(*values: object) -> int:
+    return zlib.crc32(repr(values).encode())
+
+
+def _sum_of_space(row: Sequence[Any]) -> int:
+    *named, _policy, key, _ = (
+        row  # a policy that cannot be read can be set again, and `check` compares it with the audit
+    )
+    return _sum(*named, key)
+
+
+def _sum_space(connection: Database, space: bytes) -> None:
+    """Give a space's row its sum again."""
+    row = connection.execute(f"SELECT {_SPACE} FROM space s WHERE s.id = ?", (space,)).fetchone() or ()
+    connection.execute("UPDATE space SET sum = ? WHERE id = ?", (_sum_of_space(row), space)).fetchall()
+
+
+def _sum_all(connection: Database) -> None:
+    """Give every row of an earlier schema its sum."""
+    for (space,) in connection.execute("SELECT id FROM space").fetchall():
+        _sum_space(connection, space)
+    sql = (
+        "SELECT g.space, g.principal, s.id, p.name, g.right, g.by, g.at_ms FROM grant g "
+        "JOIN space s ON s.n = g.space JOIN principal p ON p.n = g.principal"
+    )
+    for n, principal, *given in connection.execute(sql).fetchall():
+        values = (_sum(*given), n, principal)
+        connection.execute("UPDATE grant SET sum = ? WHERE space = ? AND principal = ?", values).fetchall()

@@ -150,6 +150,18 @@ def holding_of(row: Sequence[Any]) -> Holding:
     return Holding(n, Id(record), version, seq, closed_by, closed_ms, receipt, state == QUARANTINED)
 
 
+def heads_of(rows: Sequence[Row]) -> dict[Id, tuple[int, bytes]]:
+    """Where the chain of each node ends, from rows of its id, its newest number and its chain value.
+
+    Raises:
+        Damaged: one of them is of another sort than it was written.
+    """
+    for node, number, chain in rows:
+        if not (isinstance(node, bytes) and isinstance(number, int) and isinstance(chain, bytes)):
+            raise Damaged("The row of a node was altered. Run `holdfast check` and restore a backup.")
+    return {Id(node): (number, chain) for node, number, chain in rows}
+
+
 def chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """Runs of values short enough for one IN list."""
     for start in range(0, len(values), _CHUNK):

@@ -82,9 +82,9 @@ def newest_snapshot(rows: Rows, last_seq: int, at_ms: int | None) -> Snapshot | 
         return None
     sql = f"SELECT {_COLUMNS} FROM snapshot WHERE seq = ?"
     for place in rows("SELECT seq FROM snapshot WHERE seq <= ? AND hlc <= ? ORDER BY seq DESC", (last_seq, latest)):
-        (row,) = rows(sql, place)
-        if row[6] or _is_sound(row):
-            return _snapshot(row)
+        for row in rows(sql, place):  # none where an altered page shows a number that leads nowhere
+            if row[6] or _is_sound(row):
+                return _snapshot(row)
     return None
 
 

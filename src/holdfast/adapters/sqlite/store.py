@@ -44,10 +44,11 @@ from holdfast.model.encryption import FileKey
 from holdfast.model.events import Event, SetModel
 from holdfast.model.ids import Id
 from holdfast.model.snapshots import Cut
-from holdfast.ports.history import Replay
+from holdfast.ports.history import Proof, Replay
 from holdfast.ports.keys import SpaceKeys
 from holdfast.ports.store import Commit, Identity, R, Reader, StoredVectors, Uses
 
+_ENDINGS = ("", "-wal", "-shm", "-lock", "-turn", "-vectors", "-vectors.new")
 TRUNCATE_BUSY_MS = 250
 """How long emptying the log waits for readers."""
 
@@ -218,8 +219,8 @@ class SqliteStore:
 
         return self._write(work)
 
-    def copy_past(self, source: Reader, cut: Cut, replay: Replay) -> None:
-        self._write(lambda: copy_past(self._connection, self._border, source, cut, replay))
+    def copy_past(self, source: Reader, cut: Cut, replay: Replay, proof: Proof) -> None:
+        self._write(lambda: copy_past(self._connection, self._border, source, cut, replay, proof))
 
     def drop_pruned(self, after_seq: int, limit: int) -> tuple[int, int]:
         return self._write(lambda: drop_pruned(self._connection, after_seq, limit))
@@ -351,9 +352,7 @@ class SqliteStore:
             return problems_of(reader.rows)
 
     def size_bytes(self) -> int:
-        if self.path == IN_MEMORY:
-            return 0
-        return sum(file.stat().st_size for file in self.files() if file.exists())
+        return 0 if self.path == IN_MEMORY else sum(map(_bytes_of, self.files()))
 
     def log_bytes(self) -> int:
         log = self.files()[1]
@@ -361,7 +360,7 @@ class SqliteStore:
 
     def files(self) -> list[Path]:
         """Every file the space may have on disk."""
-        return [Path(self.path + ending) for ending in ("", "-wal", "-shm", "-lock", "-turn", "-vectors")]
+        return [Path(self.path + ending) for ending in _ENDINGS]
 
     def close(self) -> None:
         if not self._home.is_here:  # the files belong to the process this one was forked from
@@ -374,7 +373,7 @@ class SqliteStore:
         # No write and, in memory, no reading is under way once these locks are ours.
         with self._shared or nullcontext(), self._group.idle():
             self._connection.close()
-            if not self.read_only and self.path != IN_MEMORY:
+            if self.path != IN_MEMORY:
                 self._folder.close_last()
         self._turnstile.close()
         self._home.leave()
@@ -390,3 +389,10 @@ class SqliteStore:
             self.identity, self._border = read_identity(connection, self.path, self.keys)
             self._border.takes_unchecked = not index_version(connection)
             self._settled = bool(connection.execute("SELECT 1 FROM event LIMIT 1").fetchone())
+
+
+def _bytes_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # also one that was just put in place of another
+        return 0

@@ -31,9 +31,12 @@ _ERASED = (
 _SESSIONS = "SELECT session FROM memory WHERE n IN (SELECT value FROM json_each(?)) AND session IS NOT NULL"
 """Whose working memory goes too: it may hold what is forgotten in other words, and nothing says where it is from."""
 _PAYLOADS = (
-    "UPDATE event SET (salt, payload) = (NULL, NULL) WHERE n IN (SELECT value FROM json_each(?)) AND type IN (1, 2)"
+    "UPDATE event SET (salt, payload) = (NULL, NULL) WHERE n IN (SELECT value FROM json_each(?1)) AND type IN (1, 2) "
+    "AND NOT EXISTS (SELECT 1 FROM memory m WHERE m.id = event.record AND m.n NOT IN (SELECT value FROM json_each(?1)))"
 )
-"""The types are REMEMBERED and REVISED: only those hold what someone said."""
+"""The types are REMEMBERED and REVISED: only those hold what someone said. A damaged index may lead to another's."""
+_STRAYED_PAYLOADS = "UPDATE event SET (salt, payload) = (NULL, NULL) WHERE record = ? AND type IN (1, 2)"
+"""Looks at every event: where one is not found under its number, the index of numbers may have lost it."""
 _MISTAKEN = (
     "SELECT e.seq FROM json_each(?) AS going CROSS JOIN event e ON e.seq = going.value->>1 "
     "CROSS JOIN memory m ON m.n = going.value->>0 WHERE m.id <> e.record LIMIT 1"
@@ -90,6 +93,7 @@ def erase(connection: Database, border: OpenRows, going: Sequence[tuple[int, int
     for table in _TABLES:
         run(f"DELETE FROM {table} WHERE n IN (SELECT value FROM json_each(?))", (ns,)).fetchall()
     run(_PAYLOADS, (ns,)).fetchall()
+    connection.executemany(_STRAYED_PAYLOADS, [(record,) for _, record in strayed]).fetchall()
 
 
 def runs(sealed: Iterable[Sealed]) -> Iterator[list[Sealed]]:

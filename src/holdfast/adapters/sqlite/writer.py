@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from holdfast.adapters.sqlite.database import Database
+from holdfast.adapters.sqlite.neighbours import Neighbours
 from holdfast.adapters.sqlite.rows import ASIDE, FORGOTTEN, LIVE, QUARANTINED, SUPERSEDED, UNKNOWN, with_check
 from holdfast.adapters.sqlite.sealing import OpenRows
 from holdfast.adapters.sqlite.snapshots import NEWEST_SEQ
@@ -43,7 +44,12 @@ class SqliteWriter:
 
         Args:
             pause: Called between two pieces of the work.
+
+        Raises:
+            Damaged: what some of them erase would take other memories with it.
         """
+        sealed = tuple(sealed)
+        beside = Neighbours(self._connection, self._border, sealed)
         last: dict[int, Event] = {}
         for run in runs(sealed):
             pause()
@@ -59,6 +65,7 @@ class SqliteWriter:
                 "UPDATE node SET (node_seq, hlc, chain) = (?, ?, ?) WHERE ref = ?",
                 (event.header.node_seq, event.header.hlc, event.chain, node),
             )
+        beside.compare()
 
     def _store_one(self, item: Sealed, node: int) -> None:
         event = item.event

@@ -165,6 +165,20 @@ def connection(facts: Facts) -> Told:
     return ok("encrypted, or this machine itself")
 
 
+def hooks(facts: Facts) -> Told:
+    seen = facts.hooks
+    if seen is None:
+        return without("no coding agent ever called a hook")
+    if not seen.failing:
+        return ok("the last one went well")
+    where, event, why, times = seen.failing[0]
+    more = f"; {len(seen.failing) - 1:,} more" if len(seen.failing) > 1 else ""
+    return warning(
+        f"{event} came to nothing at {where}{'' if times == 1 else f', {times:,} times'}: {why}{more}",
+        "Agents go on without memory until that is mended; this goes away with the next hook that works there.",
+    )
+
+
 def model(facts: Facts) -> Told:
     seen = facts.model
     if seen.failed is not None:

@@ -36,6 +36,7 @@ POINTS: Final = (
     Point(Area.CONFIGURATION, "counting of reads", around.counting),
     Point(Area.CONFIGURATION, "where texts go", around.leaves),
     Point(Area.CONFIGURATION, "connection", around.connection),
+    Point(Area.CONFIGURATION, "hooks of coding agents", around.hooks),
     Point(Area.MODEL, "model", around.model),
     Point(Area.MODEL, "model works", around.model_works),
     Point(Area.MODEL, "model speed", around.model_speed),

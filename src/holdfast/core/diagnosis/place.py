@@ -203,9 +203,7 @@ def names(facts: Facts) -> Told:
             "Opened by two of them it is damaged: SQLite keeps its log beside the name. Remove all but one.",
         )
     if facts.file.is_link:
-        return warning(
-            f"{facts.file.path} is a link, which is not opened: locks lie beside the name", "Name the file it leads to."
-        )
+        return ok("the file has one name, to which a symbolic link leads")
     return ok("the file has one name")
 
 

@@ -19,6 +19,10 @@ from holdfast.model.records import Content, Kind, Origin, Scalar
 from holdfast.model.verdict import RELEASED, Verdict
 
 _ORDER = (*map(str, Sensitive), RELEASED)
+_LONG_NUMBER = 10_000_000
+"""A number from which on the value of an item is looked at: shorter ones are no card, phone or identity."""
+_PLAIN_CHARS = 20
+"""A name of fewer letters, digits and ``_`` is too short for a secret, and is not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +133,17 @@ def _texts(content: Content, judging: _Judging) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for name in ("text", "caption", "subject", "predicate", "object", "source"):
         said: str | None = getattr(content, name)
-        if said is None:
+        if said is None or (name == "text" and content.kind is Kind.ITEM):
             continue
         named = changes.get("predicate", content.predicate) if name == "object" else None
         kept = judging.text(name, said, f"{named}: " if named else "")
         if kept != said:
             long = name in ("text", "caption")
             changes[name] = border.check_text(kept, name) if long else border.check_label(kept, name)
-    if content.body is not None and (body := _body(content.body, judging)) != content.body:
+    if content.body is not None and (body := _body(content.kind, content.body, judging)) != content.body:
         changes["body"] = border.check_text(body, "body")
+    if _is_of_item(content):
+        return changes
     tags = tuple(dict.fromkeys(judging.text("tag", tag) for tag in content.tags))
     if tags != content.tags:
         changes["tags"] = border.check_tags(tags)
@@ -147,26 +153,51 @@ def _texts(content: Content, judging: _Judging) -> dict[str, Any]:
     return changes
 
 
-def _body(said: str, judging: _Judging) -> str:
+def _is_of_item(content: Content) -> bool:
+    """Whether its tags and attributes only say which item it belongs to: those were judged when the item was put."""
+    if content.kind is not Kind.FACT or "item" not in content.attributes or len(content.attributes) > 1:
+        return False
+    from holdfast.core.items import named_in, tags_of
+
+    named = named_in(content.attributes)
+    return named is not None and content.tags == tags_of(named[0])
+
+
+def _body(kind: Kind, said: str, judging: _Judging) -> str:
     """What belongs to a memory, as it may be kept: its texts are judged one by one, so that it stays what it is.
 
-    Numbers in it are times and bounds, and its names are Holdfast's own.
+    Numbers in it are times and bounds. Its names are Holdfast's own or, in what a tool was called with, anybody's.
+    Of an item only the value is judged, numbers and all; what it is known by stays, or two could become one.
     """
+    is_item = kind is Kind.ITEM
 
     def kept(value: object, name: str) -> object:
         match value:
+            case bool():
+                return value
+            case int() | float() if is_item and abs(value) >= _LONG_NUMBER:
+                return _attribute(name, value, judging)
             case str() if value.strip():
                 return judging.text("body", value, f"{name}: " if name else "")
             case list():
                 return [kept(one, name) for one in cast("list[object]", value)]
             case dict():
-                return {key: kept(one, key) for key, one in cast("dict[str, object]", value).items()}
+                fields = cast("dict[str, object]", value)
+                return {_name(key, fields, judging): kept(one, key) for key, one in fields.items()}
             case _:
                 return value
 
-    held: object = json.loads(said)
-    judged = kept(held, "")
+    held: Any = json.loads(said)
+    judged = {**held, "value": kept(held["value"], "")} if is_item and "value" in held else kept(held, "")
     return said if judged == held else canonical(judged).decode()
+
+
+def _name(key: str, beside: Mapping[str, object], judging: _Judging) -> str:
+    """A name of a body as it may be kept: another one than those beside it."""
+    if len(key) < _PLAIN_CHARS and key.isidentifier():
+        return key
+    kept = judging.text("name", key)
+    return kept if kept == key else f"{kept} {list(beside).index(key) + 1}"
 
 
 def _attribute(name: str, value: Scalar, judging: _Judging) -> Scalar:

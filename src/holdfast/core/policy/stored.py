@@ -47,7 +47,7 @@ def policy_of(text: str, space: str) -> Policy:
     """
     try:
         return policy_from(json.loads(text))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # an altered row may hold a number in place of the text
         raise Damaged(
             f"The policy of the space {space!r} cannot be read: {error} Nothing was done. Use the version that set it, "
             "or have who administers the house set it again with restrict()."

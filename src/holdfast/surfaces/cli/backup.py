@@ -175,3 +175,5 @@ def _show_restore(report: RestoreReport) -> None:
         show.line(
             (f"{count_text(lost.events, 'event')} {verb} lost", "bold red"), f" with the space that was there: {what}"
         )
+    if lost.pruned:
+        show.line(f"Beside them {count_text(lost.pruned, 'event')} since the backup were pruned there already.")

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from holdfast.model.diagnosis import Configuration, Facts, HouseSeen, KeyringSeen, Machine, ModelSeen, SpaceSeen
+from holdfast.model.diagnosis import (
+    Configuration,
+    Facts,
+    HooksSeen,
+    HouseSeen,
+    KeyringSeen,
+    Machine,
+    ModelSeen,
+    SpaceSeen,
+)
 
 if TYPE_CHECKING:
     from holdfast.config import Settings
@@ -25,7 +34,8 @@ if TYPE_CHECKING:
 VARIABLES = frozenset(
     ("HOLDFAST_DB", "HOLDFAST_EMBEDDER", "HOLDFAST_PRINCIPAL", "HOLDFAST_HOUSE", "HOLDFAST_KEYRING", "HOLDFAST_KEY",
      "HOLDFAST_ALLOW_DOWNLOAD", "HOLDFAST_DEBUG", "HOLDFAST_EMBEDDER_KEY", "HOLDFAST_HUB_URL", "HOLDFAST_HUB_MODEL",
-     "HOLDFAST_HUB_SHA256", "HOLDFAST_HUB_TOKENIZER_SHA256")
+     "HOLDFAST_HUB_SHA256", "HOLDFAST_HUB_TOKENIZER_SHA256", "HOLDFAST_HOOKS", "HOLDFAST_HOOKS_FOLDER",
+     "HOLDFAST_MODEL", "HOLDFAST_MODEL_KEY", "HOLDFAST_MCP_TOKEN")
 )  # fmt: skip
 """Every variable that is read; a test compares it with the sources."""
 _MAY_NOT = "Check who owns the folder, and the folders above it."
@@ -53,8 +63,26 @@ def gathered(settings: Settings, broken: str | None, backups: tuple[Path, ...]) 
         place=place_of(folder, left),
         file=None if settings.spaces is not None else file_seen(settings.db),
         policy=settings.policy,
+        hooks=hooks(),
     )
     return _in_house(settings, facts, backups) if settings.spaces is not None else _in_file(settings, facts, backups)
+
+
+def hooks() -> HooksSeen | None:
+    """What the hooks of coding agents noted beside their spaces."""
+    from holdfast.errors import InvalidField
+    from holdfast.integrations.coding_agents.places import places_in
+    from holdfast.integrations.coding_agents.problems import problems_in
+
+    try:
+        found = problems_in(places_in(os.environ))
+    except InvalidField:
+        return None
+    if found is None:
+        return None
+    ok_ms, failing = found
+    latest = sorted(failing.items(), key=lambda one: -one[1].at_ms)
+    return HooksSeen(ok_ms, tuple((where, one.event, one.why, one.times) for where, one in latest))
 
 
 def machine() -> Machine:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from holdfast.model.erasure import ForgetPreview, ForgetReceipt, Verification
 
 KINDS = (
-    "turn", "fact", "recall", "expectation", "block", "intention", "session", "tool_call", "decision", "error",
-    "outcome", "event", "summary",
+    "turn", "fact", "recall", "expectation", "block", "procedure", "trial", "intention", "session", "tool_call",
+    "decision", "error", "outcome", "event", "summary", "file", "window", "item", "checkpoint", "channel",
+    "task_writes",
 )  # fmt: skip
 """The names of `holdfast.model.records.Kind`, which is loaded later; a test compares them."""
 _SAID = ("payloads", "vectors")

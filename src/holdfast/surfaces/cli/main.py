@@ -22,6 +22,7 @@ COMMANDS = {
     "add": "write",
     "chat-log": "chat",
     "sessions": "session",
+    "window": "window",
     "episodes": "episodes",
     "tiers": "session",
     "recall": "read",
@@ -29,6 +30,7 @@ COMMANDS = {
     "replay": "asked",
     "expect": "asked",
     "block": "block",
+    "procedure": "procedure",
     "intend": "intention",
     "intentions": "intention",
     "import": "move",
@@ -54,12 +56,17 @@ COMMANDS = {
     "audit": "admission",
     "release": "admission",
     "key": "key",
+    "mcp": "mcp",
+    "install": "install",
+    "uninstall": "install",
+    "backfill": "backfill",
+    "hook": "hook",
     "doctor": "doctor",
     "bench": "bench",
     "completion": "keep",
 }
 """Commands in the order of the help page, and the module each is in."""
-GROUPS = frozenset({"block", "expect", "house", "intentions", "key"})
+GROUPS = frozenset({"block", "expect", "house", "intentions", "key", "procedure"})
 """Those with commands of their own behind them."""
 
 

@@ -16,6 +16,7 @@ from holdfast.surfaces.cli.place import (
     house_option,
     key_argument,
     keyring_option,
+    model_argument,
     space_of_house,
     space_option,
 )
@@ -159,6 +160,7 @@ def writing(settings: Settings, *, create: bool = False, embed: bool = True) -> 
     with Memory.open(
         settings.db, embedder=embedder, as_=settings.principal, create=create, policy=settings.policy,
         key=key_argument(settings, create=create), touches=settings.touches, tiers=settings.tiers or None,
+        model=model_argument(settings.model),
     ) as memory:  # fmt: skip
         yield memory
 

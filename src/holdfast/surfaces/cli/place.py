@@ -163,7 +163,7 @@ def opened_house(settings: Settings, *, create: bool = False, embed: bool = True
     keyring = keyring_of(settings, create=create)
     with Holdfast.open(
         settings.house, as_=settings.principal, embedder=embedder, create=create, policy=settings.policy,
-        keyring=keyring, touches=settings.touches,
+        keyring=keyring, touches=settings.touches, tiers=settings.tiers or None, model=model_argument(settings.model),
     ) as house:  # fmt: skip
         yield house
 
@@ -203,6 +203,11 @@ def key_argument(settings: Settings, *, create: bool = False) -> bytes | Keyring
 def embedder_argument(embedder: str) -> str | None:
     """What `Memory.open` takes for an ``embedder`` setting."""
     return None if embedder.lower() == "none" else embedder
+
+
+def model_argument(model: str) -> str | None:
+    """What `Memory.open` takes for a ``model`` setting."""
+    return None if model.lower() == "none" else model
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Any:

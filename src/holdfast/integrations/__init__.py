@@ -1,0 +1,1 @@
+"""Holdfast inside other programs: one package or module each, built on the public API."""
