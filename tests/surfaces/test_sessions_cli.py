@@ -54,6 +54,20 @@ def test_episodes_are_found_by_conditions_and_likeness(path):
     run(path, "episodes", "all of it", "--similar", "x", code=2)
 
 
+def test_a_context_holds_what_was_said_and_what_is_remembered(path):
+    with Memory.open(path, embedder=None) as memory:
+        memory.blocks.create("persona", "Brief, kind.")
+        memory.remember("Ada teaches Python at school.", subject="Ada")
+    shown = run(path, "context", "python at school", "--session", "chat-1", "--budget", "900")
+    assert "Brief, kind." in shown
+    assert "decorators" in shown
+    told = json.loads(run(path, "context", "python at school", "--json"))
+    assert "teaches Python" in told["text"]
+    assert told["tokens"] <= told["budget_tokens"] == 4_000
+    run(path, "context", "--session", "nope", code=3)
+    run(path, "context", "--budget", "0", code=2)
+
+
 def test_sessions_are_listed_searched_and_closed(path):
     listed = json.loads(run(path, "sessions", "--json"))
     assert {one["id"] for one in listed} == {"chat-1", "chat-2"}

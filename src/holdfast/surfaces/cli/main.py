@@ -23,6 +23,7 @@ COMMANDS = {
     "chat-log": "chat",
     "sessions": "session",
     "window": "window",
+    "context": "context",
     "episodes": "episodes",
     "tiers": "session",
     "recall": "read",
