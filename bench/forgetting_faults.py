@@ -34,8 +34,10 @@ def _patched(target: object, name: str, value: object) -> Callable[[], None]:
     return lambda: setattr(target, name, real)
 
 
-def _only_named(view: Reader, records: Iterable[Id], pause: object = None) -> dict[Id, Holding]:
-    return {record: one for record, one in view.find_all(tuple(records)).items() if one.receipt is None}
+def _only_named(
+    view: Reader, records: Iterable[Id], pause: object = None, *, spares: bool = False
+) -> tuple[dict[Id, Holding], list[Id]]:
+    return {record: one for record, one in view.find_all(tuple(records)).items() if one.receipt is None}, []
 
 
 def _without(table: str) -> list[Patch]:
@@ -63,6 +65,6 @@ _PLANTS: dict[str, Callable[[], list[Patch]]] = {
         (forgetting, "clear_name_cache", lambda: None),
         (LiveIndex, "scrub", lambda self, forgotten: 0),
     ],
-    "derived-kept": lambda: [(module, "falling", _only_named) for module in (decide, forgetting)],
+    "derived-kept": lambda: [(module, "reach", _only_named) for module in (decide, forgetting)],
 }
 PLANTS = ("secure-delete-off", *_PLANTS)

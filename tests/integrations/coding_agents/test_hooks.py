@@ -419,8 +419,10 @@ def test_a_locked_store_holds_nobody_up(person: Person, way: str):
         (person.places.state / "cap-ms").write_text("400")
         person.environment["HOLDFAST_HOOKS"] = way
         try:
+            begun = time.monotonic()
             assert person.context(root, "which port has the staging database?") == ""
             assert "the cap" in _failing(person)["hook"]
+            assert time.monotonic() - begun < 10  # SQLite waits 30 s for a lock
         finally:
             (person.places.state / "cap-ms").write_text("5000")
             del person.environment["HOLDFAST_HOOKS"]

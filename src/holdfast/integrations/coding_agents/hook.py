@@ -158,6 +158,7 @@ def _run(arguments: list[str], environment: dict[str, str]) -> None:
     _set_alarm(folder, event, ends)
     payload = _stdin(ends)
     if environment.get("HOLDFAST_HOOKS", "").lower() == "direct" or not _has_sockets():
+        _end_in_time(folder, event, ends)
         _direct(agent, event, environment, payload)
         return
     path = socket_path(folder, environment)
@@ -207,6 +208,19 @@ def _set_alarm(folder: str, event: str, ends: float) -> None:
 
     signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, max(ends - time.monotonic(), 0.001))
+
+
+def _end_in_time(folder: str, event: str, ends: float) -> None:
+    """The same by a thread: a signal waits for the call that SQLite waits in for a lock, and Windows has no alarm."""
+    import threading
+
+    def end() -> None:
+        note(folder, event, "it took longer than the cap")
+        os._exit(0)
+
+    timer = threading.Timer(max(ends - time.monotonic(), 0.001), end)
+    timer.daemon = True
+    timer.start()
 
 
 def _stdin(ends: float) -> bytes:
