@@ -22,7 +22,7 @@ PROGRAM = [sys.executable, "-I", "-S", hook.__file__]
 LONG_AGO = "2026-01-05T10:00:00Z"
 AFTER_S = 30.0
 """After so long a wait for something to happen in another process is a failure."""
-_SETTINGS = 'embedder = "none"\n[hooks]\nms = 5000\n'
+_SETTINGS = 'embedder = "none"\n[hooks]\nms = 10000\n'
 
 
 class Person:
@@ -43,7 +43,7 @@ class Person:
         self.configure(_SETTINGS)
         # The client knows the cap only after a first event.
         self.places.state.mkdir(parents=True)
-        (self.places.state / "cap-ms").write_text("5000")
+        (self.places.state / "cap-ms").write_text("10000")
 
     def configure(self, text: str) -> None:
         """Write the user's configuration."""

@@ -248,11 +248,11 @@ def test_many_hooks_at_once_are_all_answered_by_one_resident_even_after_it_was_k
         wire.connect(str(hook.socket_path(str(person.places.folder), person.environment)))
         told = wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     os.kill(int.from_bytes(told[:4], sys.byteorder), signal.SIGKILL)
-    with ThreadPoolExecutor(20) as pool:
+    with ThreadPoolExecutor(10) as pool:  # each has the most that a cap may be, ten seconds
         asked = [
-            pool.submit(person.context, root, "which port has the staging database?", f"many{n}") for n in range(20)
+            pool.submit(person.context, root, "which port has the staging database?", f"many{n}") for n in range(10)
         ]
-    assert all(FACT in one.result() for one in asked)
+    assert [FACT in one.result() for one in asked] == [True] * 10
 
 
 def test_a_runtime_folder_with_a_path_too_long_for_a_socket_is_passed_over(tmp_path: Path):
@@ -352,7 +352,7 @@ def test_standard_input_that_never_ends_is_not_waited_for(person: Person):
     finally:
         os.close(reading)
         os.close(writing)
-        (person.places.state / "cap-ms").write_text("5000")
+        (person.places.state / "cap-ms").write_text("10000")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
@@ -424,7 +424,7 @@ def test_a_locked_store_holds_nobody_up(person: Person, way: str):
             assert "the cap" in _failing(person)["hook"]
             assert time.monotonic() - begun < 10  # SQLite waits 30 s for a lock
         finally:
-            (person.places.state / "cap-ms").write_text("5000")
+            (person.places.state / "cap-ms").write_text("10000")
             del person.environment["HOLDFAST_HOOKS"]
             other.communicate()
 
