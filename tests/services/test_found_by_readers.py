@@ -377,3 +377,26 @@ def in_schema(path: Path, sql: str, *values: object) -> None:
     raw.execute("PRAGMA writable_schema = ON").fetchall()
     raw.execute(sql, values).fetchall()
     raw.close()
+
+
+@pytest.mark.parametrize("name", ["holdfast-embedding", "holdfast-touches"])
+def test_an_interrupt_before_a_thread_of_ours_starts_spoils_neither_closing_nor_what_follows(path, monkeypatch, name):
+    start, told = threading.Thread.start, list[str]()
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name == name and name not in told:
+            told.append(name)
+            raise KeyboardInterrupt
+        start(thread)
+
+    for goes_on in (False, True):
+        with Memory.open(path.with_name(f"{goes_on}.db"), embedder=HashEmbedder()) as memory:
+            told.clear()
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    memory.remember("Ada lives in Porto.")
+            if goes_on:
+                memory.remember("Ada sings.")
+                assert memory.settle() == 0
+                assert len(memory.recall("Ada")) == 2

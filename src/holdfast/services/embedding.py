@@ -96,9 +96,9 @@ class Embedding:
             return
         self._is_through = False
         self._wake.set()
-        if self._thread is None:
+        if self._thread is None or self._thread.ident is None:  # an interrupt may come between its making and its start
             with self._idle:
-                if self._thread is None:
+                if self._thread is None or self._thread.ident is None:
                     self._thread = threading.Thread(target=self._follow, name="holdfast-embedding", daemon=True)
                     self._thread.start()
 
@@ -118,7 +118,7 @@ class Embedding:
             self._idle.notify_all()
         # An interpreter that ends while a thread is inside the model takes the process down with it.
         for thread in (self._thread, self._warming):
-            if thread is not None and thread is not threading.current_thread():
+            if thread is not None and thread.is_alive() and thread is not threading.current_thread():
                 thread.join(CLOSE_S)
 
     def _breaker_changed(self) -> None:

@@ -169,7 +169,7 @@ class NearIndex:
         work = self._work
         if work is not None:
             work.is_stopped = True
-            if work.thread is not None and work.thread is not threading.current_thread():
+            if work.thread is not None and work.thread.is_alive() and work.thread is not threading.current_thread():
                 work.thread.join(CLOSE_S)
         with self._lock:
             self._let_go()

@@ -67,7 +67,7 @@ class TouchBook:
                 self._hurry.set()
         if not self._waiting.is_set():
             self._waiting.set()
-        if self._thread is None:
+        if self._thread is None or self._thread.ident is None:  # an interrupt may come between its making and its start
             self._start()
 
     def take_some(self) -> Uses | None:
@@ -122,7 +122,7 @@ class TouchBook:
             self._waiting.set()
             self._hurry.set()
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(CLOSE_S)
         with suppress(StoreError):
             self.flush()
@@ -146,7 +146,7 @@ class TouchBook:
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is None and not self._stop.is_set():
+            if (self._thread is None or self._thread.ident is None) and not self._stop.is_set():
                 self._thread = threading.Thread(target=self._follow, name="holdfast-touches", daemon=True)
                 self._thread.start()
 
