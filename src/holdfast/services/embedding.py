@@ -75,7 +75,8 @@ class Embedding:
         self._again = False
         self._ahead: Callable[[], object] | None = None
         self._asking = threading.local()
-        self._thread: threading.Thread | None = None
+        # Made here and started when needed: an interrupt between the two leaves one that can still be started.
+        self._thread = threading.Thread(target=self._follow, name="holdfast-embedding", daemon=True)
         self._warming: threading.Thread | None = None
         if embedder is not None:
             self.breaker = breaker_of(embedder, ledger.clock)
@@ -96,10 +97,9 @@ class Embedding:
             return
         self._is_through = False
         self._wake.set()
-        if self._thread is None or self._thread.ident is None:  # an interrupt may come between its making and its start
+        if self._thread.ident is None:
             with self._idle:
-                if self._thread is None or self._thread.ident is None:
-                    self._thread = threading.Thread(target=self._follow, name="holdfast-embedding", daemon=True)
+                if self._thread.ident is None:
                     self._thread.start()
 
     def ahead(self, work: Callable[[], object]) -> None:

@@ -50,7 +50,8 @@ class TouchBook:
         self._waiting = threading.Event()
         self._hurry = threading.Event()
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        # Made here and started when needed: an interrupt between the two leaves one that can still be started.
+        self._thread = threading.Thread(target=self._follow, name="holdfast-touches", daemon=True)
 
     def note(self, principal: str, ns: Sequence[int] = (), *, listed: int = 0, writes: int = 0) -> None:
         """Count memories that were given out one by one or in bulk, and writes."""
@@ -67,7 +68,7 @@ class TouchBook:
                 self._hurry.set()
         if not self._waiting.is_set():
             self._waiting.set()
-        if self._thread is None or self._thread.ident is None:  # an interrupt may come between its making and its start
+        if self._thread.ident is None:
             self._start()
 
     def take_some(self) -> Uses | None:
@@ -121,9 +122,8 @@ class TouchBook:
             self._stop.set()
             self._waiting.set()
             self._hurry.set()
-        thread = self._thread
-        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
-            thread.join(CLOSE_S)
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(CLOSE_S)
         with suppress(StoreError):
             self.flush()
 
@@ -146,8 +146,7 @@ class TouchBook:
 
     def _start(self) -> None:
         with self._lock:
-            if (self._thread is None or self._thread.ident is None) and not self._stop.is_set():
-                self._thread = threading.Thread(target=self._follow, name="holdfast-touches", daemon=True)
+            if self._thread.ident is None and not self._stop.is_set():
                 self._thread.start()
 
     def _follow(self) -> None:
